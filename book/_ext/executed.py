@@ -1,0 +1,65 @@
+"""What the executed notebooks say: claims, recorded figures, run times."""
+
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from jupyter_cache import get_cache
+from sphinx.environment import BuildEnvironment
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT))
+
+from book.execute import notebooks, read  # noqa: E402
+from helpers import claims, explorer  # noqa: E402
+
+
+@dataclass
+class Run:
+    """One executed page; an empty one where the cache holds no execution of its present code."""
+
+    docname: str
+    seconds: float = 0.0
+    fingerprint: str = ""
+    cells: int = 0
+    claims: list[dict] = field(default_factory=list)
+    figures: list[dict] = field(default_factory=list)
+    html: dict[str, str] = field(default_factory=dict)
+
+
+def runs(cache_path: Path) -> dict[str, Run]:
+    """The run of every notebook page, by docname, in the table of contents' order."""
+    cache = get_cache(cache_path)
+    found = {}
+    for page in notebooks():
+        run = Run(page.relative_to(ROOT).with_suffix("").as_posix())
+        found[run.docname] = run
+        try:
+            record = cache.match_cache_notebook(read(page))
+        except KeyError:
+            continue
+        run.seconds = record.data.get("execution_seconds", 0.0)
+        run.fingerprint = f"{record.data.get('fingerprint')} {record.created}"
+        notebook = cache.get_cache_bundle(record.pk).nb
+        run.cells = len(notebook.cells)
+        for output in (o for cell in notebook.cells for o in cell.outputs):
+            _collect(run, output.get("metadata", {}), output.get("data", {}))
+    return found
+
+
+def _collect(run: Run, metadata: dict, data: dict) -> None:
+    if claims.METADATA in metadata:
+        run.claims.append(metadata[claims.METADATA])
+    if explorer.METADATA in metadata:
+        figure = metadata[explorer.METADATA]
+        run.figures.append(figure)
+        run.html[figure["name"]] = data["text/html"]
+
+
+def of(env: BuildEnvironment) -> dict[str, Run]:
+    """The runs that this build shows, read once a build."""
+    app = env.app
+    if not hasattr(app, "runnable_runs"):
+        path = app.config.nb_execution_cache_path or Path(app.outdir).parent / ".jupyter_cache"
+        app.runnable_runs = runs(Path(path))
+    return app.runnable_runs

@@ -1,0 +1,220 @@
+"""Directives that draw pages from data: chapter box, atlas, ledger, run times, benchmarks, slider."""
+
+import html
+import json
+from collections.abc import Iterator
+
+import executed
+from docutils import nodes
+from docutils.parsers.rst import directives
+from sphinx.util.docutils import SphinxDirective
+
+from helpers.atlas import papers
+from helpers.claims import bar_text, verdict
+
+WORDS_A_MINUTE = 220
+CODE_LINES_A_MINUTE = 25
+BENCHMARKS = executed.ROOT / "book" / "benchmarks.json"
+ACRONYMS = {"kan": "KAN", "ntk": "NTK", "pinns": "PINNs", "llm_apps": "LLM applications"}
+
+
+def raw(markup: str) -> nodes.raw:
+    return nodes.raw("", markup, format="html")
+
+
+def family(slug: str) -> str:
+    """The name of a chapter's family, from its slug in the atlas."""
+    return ACRONYMS.get(slug, slug.replace("_", " ").capitalize())
+
+
+def table(head: list[str], rows: Iterator[str] | list[str], name: str, caption: str) -> str:
+    """An HTML table from rows that are markup already; `name` becomes its class."""
+    cells = "".join(f'<th scope="col">{title}</th>' for title in head)
+    return (
+        f'<div class="wide" tabindex="0" role="region" aria-label="{html.escape(caption)}">'
+        f'<table class="{name}"><caption>{html.escape(caption)}</caption>'
+        f"<thead><tr>{cells}</tr></thead><tbody>{''.join(rows)}</tbody></table></div>"
+    )
+
+
+class BookDirective(SphinxDirective):
+    """A directive that knows the executed notebooks and can link between pages."""
+
+    @property
+    def runs(self) -> dict[str, executed.Run]:
+        return executed.of(self.env)
+
+    def link(self, docname: str, words: str, anchor: str = "") -> str:
+        uri = self.env.app.builder.get_relative_uri(self.env.docname, docname)
+        return f'<a href="{uri}{"#" + anchor if anchor else ""}">{html.escape(words)}</a>'
+
+    def sections(self) -> dict[str, tuple[str, dict]]:
+        """For each paper with a claim: the page, and the claim to link to (one that holds first)."""
+        found: dict[str, tuple[str, dict]] = {}
+        for run in self.runs.values():
+            for record in sorted(run.claims, key=lambda r: verdict(r) != "holds"):
+                found.setdefault(record["key"], (run.docname, record))
+        return found
+
+
+class ChapterBox(BookDirective):
+    """Reading time, execution time and papers of the page; the content names prerequisites."""
+
+    has_content = True
+
+    def run(self) -> list[nodes.Node]:
+        run = self.runs.get(self.env.docname, executed.Run(self.env.docname))
+        keys = list(dict.fromkeys(record["key"] for record in run.claims))
+        settings = sum(figure["settings"] for figure in run.figures)
+        titles = ", ".join(
+            f'<a href="#{record["anchor"]}">{html.escape(record["title"])}</a>'
+            for record in (next(r for r in run.claims if r["key"] == key) for key in keys)
+        )
+        box = nodes.container(classes=["chapter-box"])
+        facts = [
+            f"<strong>Reading</strong> {self.reading_minutes()} min",
+            f"<strong>Execution</strong> {run.seconds:.0f} s",
+            f"<strong>Sliders</strong> {len(run.figures)} figures, {settings} settings",
+        ]
+        box += raw("".join(f"<p>{fact}</p>" for fact in facts))
+        self.state.nested_parse(self.content, self.content_offset, box)
+        if titles:
+            box += raw(f'<p class="chapter-papers"><strong>Papers</strong> {titles}</p>')
+        return [box]
+
+    def reading_minutes(self) -> int:
+        from book.execute import read
+
+        cells = read(executed.ROOT / f"{self.env.docname}.md").cells
+        words = sum(len(c.source.split()) for c in cells if c.cell_type == "markdown")
+        lines = sum(c.source.count("\n") + 1 for c in cells if c.cell_type == "code")
+        return round(words / WORDS_A_MINUTE + lines / CODE_LINES_A_MINUTE)
+
+
+class Atlas(BookDirective):
+    """Every paper with its chapter and state, with a filter."""
+
+    def run(self) -> list[nodes.Node]:
+        rows = papers().values()
+        chapters = sorted({row["chapter"] for row in rows}, key=family)
+        options = "".join(f'<option value="{c}">{family(c)}</option>' for c in chapters)
+        states = "".join(f"<option>{s}</option>" for s in ("implemented", "not reproduced", "planned"))
+        form = (
+            '<form class="atlas-filter" hidden><label>Title <input name="words" type="search"></label>'
+            f'<label>Family <select name="family"><option value="">all</option>{options}</select></label>'
+            f'<label>State <select name="state"><option value="">all</option>{states}</select></label>'
+            '<output aria-live="polite"></output></form>'
+        )
+        sections = self.sections()
+        body = [self.row(row, sections.get(row["key"])) for row in rows]
+        head = ["Paper", "Family", "Tier", "State"]
+        return [raw(form + table(head, body, "atlas", "The papers of this book"))]
+
+    def row(self, row: dict, section: tuple[str, dict] | None) -> str:
+        title = html.escape(row["title"])
+        if row.get("verified"):
+            url = f"https://arxiv.org/abs/{row['arxiv']}"
+            title += f' (<a href="{url}">arXiv {row["arxiv"]}</a>, {row["year"]})'
+        state, shown = "planned", "planned"
+        if section:
+            docname, record = section
+            state = "implemented" if verdict(record) == "holds" else verdict(record)
+            shown = self.link(docname, state, record["anchor"])
+        return (
+            f'<tr data-chapter="{row["chapter"]}" data-state="{state}"><td>{title}</td>'
+            f"<td>{family(row['chapter'])}</td><td>{row['tier']}</td>"
+            f'<td class="state-{state.replace(" ", "-")}">{shown}</td></tr>'
+        )
+
+
+class AtlasCount(BookDirective):
+    """One sentence that counts the papers, those implemented, and the claims checked."""
+
+    def run(self) -> list[nodes.Node]:
+        records = [record for run in self.runs.values() for record in run.claims]
+        done = {record["key"] for record in records if verdict(record) == "holds"}
+        settings = sum(f["settings"] for run in self.runs.values() for f in run.figures)
+        text = (
+            f"{len(done)} of {len(papers())} papers are implemented so far; {len(records)} claims "
+            f"are checked and {settings} slider settings recorded each time the book is built."
+        )
+        return [nodes.paragraph(text, text)]
+
+
+class Ledger(BookDirective):
+    """Every claim with its bar, what was measured, the verdict, and a link to its place."""
+
+    def run(self) -> list[nodes.Node]:
+        records = [(run.docname, record) for run in self.runs.values() for record in run.claims]
+        body = [self.row(docname, record) for docname, record in records]
+        seed = records[0][1]["seed"] if records else 0
+        caption = f"{len(records)} claims, measured under BOOK_SEED={seed}"
+        return [raw(table(["Paper", "Claim", "Bar", "Measured", "Verdict"], body, "ledger", caption))]
+
+    def row(self, docname: str, record: dict) -> str:
+        why = f"<br><small>{html.escape(record['because'])}</small>" if record["because"] else ""
+        return (
+            f"<tr><td>{html.escape(record['title'])}</td><td>{html.escape(record['says'])}{why}</td>"
+            f"<td>{bar_text(record)}</td><td>{record['measured']:.3g}</td>"
+            f"<td>{self.link(docname, verdict(record), record['anchor'])}</td></tr>"
+        )
+
+
+class RunTimes(BookDirective):
+    """How long each notebook takes to execute, all recorded frames included."""
+
+    def run(self) -> list[nodes.Node]:
+        body = [
+            f"<tr><td>{self.link(run.docname, run.docname)}</td><td>{run.seconds:.1f}</td>"
+            f"<td>{run.cells}</td><td>{len(run.claims)}</td>"
+            f"<td>{sum(f['settings'] for f in run.figures)}</td>"
+            f"<td>{sum(f['bytes'] for f in run.figures) / 1e3:.0f}</td></tr>"
+            for run in self.runs.values()
+        ]
+        head = ["Notebook", "Seconds", "Code cells", "Claims", "Slider settings", "Frames, kB gzipped"]
+        return [raw(table(head, body, "run-times", "Execution of each notebook in this build"))]
+
+
+class Benchmarks(BookDirective):
+    """The table of ratios that `make bench` wrote."""
+
+    def run(self) -> list[nodes.Node]:
+        if not BENCHMARKS.exists():
+            return [nodes.paragraph("", "No benchmark has been run yet: `make bench` writes this table.")]
+        self.env.note_dependency(str(BENCHMARKS))
+        report = json.loads(BENCHMARKS.read_text(encoding="utf-8"))
+        body = [
+            f"<tr><td>{html.escape(row['task'])}</td><td>{html.escape(row['ours'])}</td>"
+            f"<td>{html.escape(row['peer'])}</td><td>{row['ratio']:.1f}</td>"
+            f"<td>at least {row['target']:g}</td></tr>"
+            for row in report["rows"]
+        ]
+        head = ["Task", "This book", "Peer", "Ratio", "Target"]
+        return [raw(table(head, body, "benchmarks", report["conditions"]))]
+
+
+class Slider(BookDirective):
+    """Show a figure of an executed page: ``{slider} chapters/kan`` with ``:name: figure``."""
+
+    required_arguments = 1
+    option_spec = {"name": directives.unchanged_required}
+
+    def run(self) -> list[nodes.Node]:
+        docname, name = self.arguments[0], self.options["name"]
+        if docname not in self.runs:
+            raise self.error(f"slider: no notebook {docname}; there are {', '.join(self.runs)}")
+        figures = self.runs[docname].html
+        if name not in figures:
+            raise self.error(f"slider: {docname} has no figure {name}; it has {', '.join(figures)}")
+        return [raw(figures[name])]
+
+
+DIRECTIVES = {
+    "chapter-box": ChapterBox,
+    "atlas": Atlas,
+    "atlas-count": AtlasCount,
+    "ledger": Ledger,
+    "run-times": RunTimes,
+    "benchmarks": Benchmarks,
+    "slider": Slider,
+}

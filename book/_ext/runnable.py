@@ -1,0 +1,95 @@
+"""The book's Sphinx extension: pages drawn from data, exercises with stubs, a quiet theme."""
+
+import os
+from pathlib import Path
+
+import executed
+import matplotlib
+from docutils import nodes
+from fontTools import subset
+from fontTools.ttLib import TTFont
+from pages import DIRECTIVES, raw
+from sphinx.application import Sphinx
+from sphinx.environment import BuildEnvironment
+
+from book.course import has_solution, stub
+
+DRAWN_FROM_ALL_RUNS = ("book/index", "book/atlas", "book/ledger", "book/benchmarks", "book/about")
+FONTS = {"dejavu-sans": "DejaVuSans.ttf", "dejavu-sans-oblique": "DejaVuSans-Oblique.ttf"}
+GLYPHS = [
+    *range(0x20, 0x7F),
+    *range(0xA0, 0x180),
+    *range(0x370, 0x400),
+    *range(0x2010, 0x2027),
+    *range(0x2070, 0x20A0),
+    *range(0x2100, 0x214F),
+    *range(0x2190, 0x2200),
+    *range(0x2200, 0x22FF),
+]
+
+
+def changed_runs(app: Sphinx, env: BuildEnvironment, *_) -> list[str]:
+    """Pages to read again: those executed anew, and then those that are drawn from all runs."""
+    before = getattr(env, "runnable_fingerprints", {})
+    now = {name: run.fingerprint for name, run in executed.of(env).items()}
+    env.runnable_fingerprints = now
+    again = {name for name in now if before.get(name) != now[name]}
+    return [name for name in (*again, *DRAWN_FROM_ALL_RUNS) if again and name in env.found_docs]
+
+
+def fold_solutions(app: Sphinx, doctree: nodes.document) -> None:
+    """Show an exercise's stub in place, and its worked solution behind a fold."""
+    for block in list(doctree.findall(nodes.literal_block)):
+        source = block.astext()
+        if not has_solution(source):
+            continue
+        solution = block.deepcopy()
+        block.children = [nodes.Text(stub(source))]
+        block.rawsource = stub(source)
+        cell = block
+        while cell.parent and "cell" not in cell.get("classes", []):
+            cell = cell.parent
+        fold = '<details class="solution"><summary>Worked solution</summary>'
+        place = cell.parent.index(cell) + 1
+        cell.parent[place:place] = [raw(fold), solution, raw("</details>")]
+
+
+def quiet_page(app: Sphinx, page: str, template: str, context: dict, doctree) -> None:
+    """Drop the scripts of thebe, which this book does not use and the theme loads twice."""
+    scripts = context.get("script_files", [])
+    context["script_files"] = [s for s in scripts if "thebe" not in _text(s).lower()]
+
+
+def _text(script) -> str:
+    return f"{getattr(script, 'filename', script)} {getattr(script, 'attributes', '')}"
+
+
+def write_fonts(app: Sphinx, error: Exception | None) -> None:
+    """Put the letters of the figures' font beside the pages, so that none is fetched elsewhere."""
+    if error or app.builder.format != "html":
+        return
+    folder = Path(matplotlib.get_data_path()) / "fonts" / "ttf"
+    for name, source in FONTS.items():
+        target = Path(app.outdir) / "_static" / f"{name}.woff"
+        if target.exists():
+            continue
+        font = TTFont(folder / source)
+        subsetter = subset.Subsetter(subset.Options(hinting=False, layout_features=[]))
+        subsetter.populate(unicodes=GLYPHS)
+        subsetter.subset(font)
+        font.flavor = "woff"
+        font.save(target)
+
+
+def setup(app: Sphinx) -> dict:
+    os.environ["BOOK_RECORD"] = "1"
+    app.add_css_file("book.css")
+    app.add_js_file("explore.js", loading_method="defer")
+    app.add_js_file("atlas.js", loading_method="defer")
+    for name, directive in DIRECTIVES.items():
+        app.add_directive(name, directive)
+    app.connect("env-get-outdated", changed_runs)
+    app.connect("doctree-read", fold_solutions)
+    app.connect("html-page-context", quiet_page, priority=900)
+    app.connect("build-finished", write_fonts)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}

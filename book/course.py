@@ -1,0 +1,27 @@
+"""Exercises in their three forms: worked, as a stub, and with a plausible wrong answer."""
+
+import re
+
+SOLUTION = re.compile(
+    r"^(?P<indent>[ \t]*)### BEGIN SOLUTION\n.*?^[ \t]*### END SOLUTION[ \t]*$",
+    re.DOTALL | re.MULTILINE,
+)
+
+
+def has_solution(source: str) -> bool:
+    """Whether a cell holds a solution between nbgrader's marks."""
+    return bool(SOLUTION.search(source))
+
+
+def stub(source: str) -> str:
+    """The cell as the learner gets it: nbgrader's default stub in the solution's place."""
+    return replace_solution(source, "# YOUR CODE HERE\nraise NotImplementedError()")
+
+
+def replace_solution(source: str, answer: str) -> str:
+    """The cell with another answer between the marks, indented as the marks are."""
+
+    def put(match: re.Match) -> str:
+        return "\n".join(match["indent"] + line for line in answer.strip("\n").split("\n"))
+
+    return SOLUTION.sub(put, source)

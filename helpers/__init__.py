@@ -1,0 +1,37 @@
+"""What all chapters share: sliders, claims, seeds, a training loop, toy data, plot style.
+
+Importing this package applies the book's plot style and pins torch to one thread: the tensors of
+this book are small, and two contending threads run them several times slower than one.
+"""
+
+import torch
+
+from helpers import data, style
+from helpers.atlas import paper
+from helpers.chapters import chapter
+from helpers.claims import ClaimFailed, claim
+from helpers.exercises import check
+from helpers.explorer import explore
+from helpers.runtime import device, recording, seeded
+from helpers.style import COLORS
+from helpers.text import say
+from helpers.training import fit
+
+torch.set_num_threads(1)
+style.apply()
+
+__all__ = [
+    "COLORS",
+    "ClaimFailed",
+    "chapter",
+    "check",
+    "claim",
+    "data",
+    "device",
+    "explore",
+    "fit",
+    "paper",
+    "recording",
+    "say",
+    "seeded",
+]

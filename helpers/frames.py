@@ -1,0 +1,111 @@
+"""Figures as compact markup for a page: SVG that takes the page's colours, or a quantised image."""
+
+import base64
+import gzip
+import io
+import re
+from collections.abc import Callable
+
+import matplotlib.pyplot as plt
+from matplotlib.figure import Figure
+from PIL import Image
+
+from helpers.style import INK
+
+CSS_PIXELS_PER_INCH = 120
+NOT_DRAWN = re.compile(r"<metadata>.*?</metadata>|<style.*?</style>|<!--.*?-->", re.DOTALL)
+TAG = re.compile(r"<[^>]+>", re.DOTALL)
+LONG_NUMBER = re.compile(r"-?\d+\.\d{3,}(?!\d|e)")
+ID = re.compile(r' id="([^"]+)"')
+REFERENCE = re.compile(r'(?:url\(#|href="#)([^)"]+)')
+
+
+def figure_of(draw: Callable[..., object], **setting) -> Figure:
+    """Call a function that draws one matplotlib figure, and return the figure, closed.
+
+    Raises:
+        ValueError: it drew no figure, or several.
+    """
+    before = set(plt.get_fignums())
+    try:
+        draw(**setting)
+        drawn = [plt.figure(n) for n in plt.get_fignums() if n not in before]
+    finally:
+        for number in set(plt.get_fignums()) - before:
+            plt.close(number)
+    if len(drawn) != 1:
+        raise ValueError(f"{draw.__name__} must draw one figure for a slider; it drew {len(drawn)}")
+    return drawn[0]
+
+
+def svg(figure: Figure) -> str:
+    """An SVG element one line an element, numbers rounded, INK replaced by the page's colour."""
+    buffer = io.StringIO()
+    figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
+    text = buffer.getvalue()
+    text = NOT_DRAWN.sub("", text[text.index("<svg") :])
+    used = set(REFERENCE.findall(text))
+    text = ID.sub(lambda match: match[0] if match[1] in used else "", text)
+    text = TAG.sub(_compact_tag, text)
+    width, height = figure.get_size_inches() * CSS_PIXELS_PER_INCH
+    size = f'width="{width:.0f}" height="{height:.0f}" '
+    text = re.sub(r' (?:width|height)="[\d.]+pt"', "", text, count=2)
+    text = text.replace("<svg ", f'<svg {size}aria-hidden="true" focusable="false" ', 1)
+    return re.sub(r"\n\s*", "\n", text).strip()
+
+
+def _compact_tag(match: re.Match) -> str:
+    tag = re.sub(r"\s+", " ", match[0]).replace(INK, "currentColor")
+    return LONG_NUMBER.sub(_shorter, tag)
+
+
+def _shorter(match: re.Match) -> str:
+    value = float(match[0])
+    return f"{value:.2f}".rstrip("0").rstrip(".") if abs(value) >= 1 else f"{value:.3g}"
+
+
+def png(figure: Figure, scale: float = 1.6) -> bytes:
+    """The figure as PNG on white paper, `scale` device pixels to a CSS pixel."""
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=scale * CSS_PIXELS_PER_INCH, facecolor="white")
+    return buffer.getvalue()
+
+
+def picture(figure: Figure, kind: str) -> str:
+    """The figure as an `<img>`, kind "png" (64 colours) or "webp"."""
+    image = Image.open(io.BytesIO(png(figure))).convert("RGB")
+    buffer = io.BytesIO()
+    if kind == "png":
+        image.quantize(64).save(buffer, "png", optimize=True)
+    else:
+        image.save(buffer, "webp", quality=82, method=4)
+    width, height = figure.get_size_inches() * CSS_PIXELS_PER_INCH
+    payload = base64.b64encode(buffer.getvalue()).decode()
+    return (
+        f'<img width="{width:.0f}" height="{height:.0f}" alt="" '
+        f'src="data:image/{kind};base64,{payload}">'
+    )
+
+
+RENDERERS: dict[str, Callable[[Figure], str]] = {
+    "svg": svg,
+    "png": lambda figure: picture(figure, "png"),
+    "webp": lambda figure: picture(figure, "webp"),
+}
+
+
+def weight(markup: str) -> int:
+    """Bytes that the markup costs over the wire."""
+    return len(gzip.compress(markup.encode(), 6))
+
+
+def smallest_format(figure: Figure) -> str:
+    """The name of the renderer whose markup for this figure weighs least."""
+    return min(RENDERERS, key=lambda name: weight(RENDERERS[name](figure)))
+
+
+def pack(markups: list[str]) -> tuple[list[str], list[list[int]]]:
+    """Store every distinct line once: (lines, for each markup the numbers of its lines)."""
+    lines: dict[str, int] = {}
+    frames = [[lines.setdefault(line, len(lines)) for line in m.split("\n")] for m in markups]
+    return list(lines), frames
