@@ -37,7 +37,9 @@ def main() -> int:
     given = parser.parse_args()
     status = build(given.out, given.builder)
     if status == 0:
-        page = given.out / "_build" / given.builder / ("index.html" if given.builder == "html" else "")
+        page = (
+            given.out / "_build" / given.builder / ("index.html" if given.builder == "html" else "")
+        )
         print(f"The book is built. Open {page.resolve()} in a browser, or run: make serve")
     return status
 

@@ -80,7 +80,11 @@ def is_fresh(page: Path, cache: JupyterCacheAbstract) -> bool:
 def execute(page: Path) -> tuple[nbformat.NotebookNode, float, str]:
     """Run one page in its folder: (executed notebook, seconds, traceback or '')."""
     notebook = read(page)
-    os.environ |= {"BOOK_RECORD": "1", "OMP_NUM_THREADS": "1", "PYDEVD_DISABLE_FILE_VALIDATION": "1"}
+    os.environ |= {
+        "BOOK_RECORD": "1",
+        "OMP_NUM_THREADS": "1",
+        "PYDEVD_DISABLE_FILE_VALIDATION": "1",
+    }
     client = NotebookClient(
         notebook,
         timeout=CELL_TIMEOUT,
@@ -101,7 +105,9 @@ def run(build: Path) -> int:
     cache = get_cache(build / ".jupyter_cache")
     pages = notebooks()
     stale = [page for page in pages if not is_fresh(page, cache)]
-    print(f"{len(pages)} notebook(s), {len(stale)} to execute (BOOK_SEED={book_seed()})", flush=True)
+    print(
+        f"{len(pages)} notebook(s), {len(stale)} to execute (BOOK_SEED={book_seed()})", flush=True
+    )
     failures = 0
     jobs = min(os.cpu_count() or 1, len(stale) or 1)
     results = Parallel(n_jobs=jobs, return_as="generator")(delayed(execute)(p) for p in stale)

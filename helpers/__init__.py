@@ -10,11 +10,10 @@ from helpers import data, style
 from helpers.atlas import paper
 from helpers.chapters import chapter
 from helpers.claims import ClaimFailed, claim
-from helpers.exercises import check
 from helpers.explorer import explore
 from helpers.runtime import device, recording, seeded
 from helpers.style import COLORS
-from helpers.text import say
+from helpers.telling import check, say
 from helpers.training import fit
 
 torch.set_num_threads(1)

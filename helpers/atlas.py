@@ -12,10 +12,7 @@ INSTALLED = Path(__file__).resolve().parent / "_sources"
 
 def source(*candidates: Path) -> Path:
     """The first of the paths that exists: the repository's own, else the wheel's copy."""
-    for path in candidates:
-        if path.exists():
-            return path
-    raise FileNotFoundError(f"none of these exists: {', '.join(map(str, candidates))}")
+    return next((path for path in candidates if path.exists()), candidates[0])
 
 
 @functools.cache

@@ -12,7 +12,7 @@ import jupytext
 from helpers.atlas import INSTALLED, REPOSITORY, source
 
 DEFINITIONS = (ast.Import, ast.ImportFrom, ast.FunctionDef, ast.ClassDef)
-NOT_TAKEN = ("explore",)
+FORMAT = {"extension": ".md", "format_name": "myst"}
 
 
 def chapter(name: str) -> ModuleType:
@@ -46,14 +46,14 @@ def chapter(name: str) -> ModuleType:
 
 def definitions(path: Path) -> str:
     """The source of a chapter's imports, functions, classes and constants."""
-    cells = (c.source for c in jupytext.read(path).cells if c.cell_type == "code")
+    cells = (c.source for c in jupytext.read(path, fmt=FORMAT).cells if c.cell_type == "code")
     nodes = [node for cell in cells for node in ast.parse(cell).body if _is_definition(node)]
     return "\n\n".join(ast.unparse(node) for node in nodes) + "\n"
 
 
 def _is_definition(node: ast.stmt) -> bool:
     if isinstance(node, ast.FunctionDef):
-        return not any(ast.unparse(d).split("(")[0] in NOT_TAKEN for d in node.decorator_list)
+        return not any(ast.unparse(d).startswith("explore(") for d in node.decorator_list)
     if isinstance(node, ast.Assign):
         return all(isinstance(t, ast.Name) and t.id.isupper() for t in node.targets)
     return isinstance(node, DEFINITIONS)

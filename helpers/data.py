@@ -7,6 +7,7 @@ import torch
 from skimage import data as images
 from sklearn import datasets
 from sklearn.model_selection import train_test_split
+from sklearn.preprocessing import StandardScaler
 from torch import Tensor
 
 TABLES = {
@@ -44,16 +45,13 @@ def table(name: str, *, test_size: float = 0.3, rng: np.random.Generator) -> Spl
     if name not in TABLES:
         raise ValueError(f"data.table({name!r}): the sets are {', '.join(TABLES)}")
     x, y = TABLES[name](return_X_y=True)
-    parts = train_test_split(
-        x, y, test_size=test_size, stratify=y, random_state=int(rng.integers(2**31))
+    seed = int(rng.integers(2**31))
+    x, x_test, y, y_test = train_test_split(
+        x, y, test_size=test_size, stratify=y, random_state=seed
     )
-    mean, deviation = parts[0].mean(0), parts[0].std(0)
-    deviation[deviation < 1e-8] = 1.0
-    x_train, x_test = (
-        torch.tensor((part - mean) / deviation, dtype=torch.float32) for part in parts[:2]
-    )
-    y_train, y_test = (torch.tensor(part, dtype=torch.int64) for part in parts[2:])
-    return Split(x_train, y_train, x_test, y_test)
+    scaler = StandardScaler().fit(x)
+    x, x_test = (torch.tensor(scaler.transform(part), dtype=torch.float32) for part in (x, x_test))
+    return Split(x, torch.tensor(y), x_test, torch.tensor(y_test))
 
 
 def camera(size: int = 64) -> Tensor:

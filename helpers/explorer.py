@@ -1,5 +1,6 @@
 """Sliders in three lives: widgets on a live kernel, recorded frames on a page, one in a PDF."""
 
+import contextlib
 import html
 import inspect
 import itertools
@@ -95,12 +96,10 @@ class Explorer:
         """The static page's HTML with all frames; what was recorded is in `summary`."""
         first = self.frame(self.start)
         markups = [self.frame(setting) for setting in self.settings]
-        alt = self.caption
         if self.knobs:
-            alt += " Shown: " + ", ".join(f"{k.name} {k.labels[k.start]}" for k in self.knobs) + "."
-            markup = page.interactive(self.name, self.caption, alt, first, self.knobs, markups)
+            markup = page.interactive(self.name, self.caption, first, self.knobs, markups)
         else:
-            markup = page.plain(self.name, self.caption, alt, first)
+            markup = page.plain(self.name, self.caption, self.caption, first)
         self.summary = {
             "name": self.name,
             "settings": len(markups),
@@ -132,11 +131,10 @@ class Explorer:
 
     def _print(self) -> dict:
         """The default frame as PNG, for PDF; nothing where it cannot be drawn."""
-        try:
+        with contextlib.suppress(Exception):
             image = frames.png(frames.figure_of(self.draw, **self.start), scale=2)
-        except Exception:
-            return {}
-        return {"image/png": b64encode(image).decode()}
+            return {"image/png": b64encode(image).decode()}
+        return {}
 
     def _check_budget(self) -> None:
         total = len(self.settings)

@@ -5,6 +5,7 @@ import gzip
 import io
 import re
 from collections.abc import Callable
+from functools import partial
 
 import matplotlib.pyplot as plt
 from matplotlib.figure import Figure
@@ -35,6 +36,8 @@ def figure_of(draw: Callable[..., object], **setting) -> Figure:
             plt.close(number)
     if len(drawn) != 1:
         raise ValueError(f"{draw.__name__} must draw one figure for a slider; it drew {len(drawn)}")
+    drawn[0].draw_without_rendering()
+    drawn[0].set_layout_engine("none")  # laid out once: equal drawings give equal frames
     return drawn[0]
 
 
@@ -80,17 +83,15 @@ def picture(figure: Figure, kind: str) -> str:
     else:
         image.save(buffer, "webp", quality=82, method=4)
     width, height = figure.get_size_inches() * CSS_PIXELS_PER_INCH
-    payload = base64.b64encode(buffer.getvalue()).decode()
-    return (
-        f'<img width="{width:.0f}" height="{height:.0f}" alt="" '
-        f'src="data:image/{kind};base64,{payload}">'
-    )
+    data = base64.b64encode(buffer.getvalue()).decode()
+    size = f'width="{width:.0f}" height="{height:.0f}"'
+    return f'<img {size} alt="" src="data:image/{kind};base64,{data}">'
 
 
 RENDERERS: dict[str, Callable[[Figure], str]] = {
     "svg": svg,
-    "png": lambda figure: picture(figure, "png"),
-    "webp": lambda figure: picture(figure, "webp"),
+    "png": partial(picture, kind="png"),
+    "webp": partial(picture, kind="webp"),
 }
 
 

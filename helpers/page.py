@@ -19,9 +19,7 @@ def plain(name: str, caption: str, alt: str, frame: str, controls: str = "") -> 
     )
 
 
-def interactive(
-    name: str, caption: str, alt: str, frame: str, knobs: list[Knob], markups: list[str]
-) -> str:
+def interactive(name: str, caption: str, frame: str, knobs: list[Knob], markups: list[str]) -> str:
     """A figure with controls; `markups` holds every setting's frame, the last knob fastest."""
     distinct = list(dict.fromkeys(markups))
     lines, frames = pack(distinct)
@@ -36,15 +34,13 @@ def interactive(
     controls = "".join(_control(name, knob) for knob in knobs)
     if any(knob.kind == "range" for knob in knobs):
         controls += '<button type="button" class="explore-play" aria-pressed="false">Play</button>'
-    return plain(
-        name,
-        caption,
-        alt,
-        frame,
+    shown = ", ".join(f"{knob.name} {knob.labels[knob.start]}" for knob in knobs)
+    controls = (
         f'<div class="explore-controls" hidden>{controls}'
         f'<a class="explore-link" href="#{name}">Link to this setting</a></div>'
-        f'<script type="application/json" class="explore-data">{data}</script>',
+        f'<script type="application/json" class="explore-data">{data}</script>'
     )
+    return plain(name, caption, f"{caption} Shown: {shown}.", frame, controls)
 
 
 def _control(name: str, knob: Knob) -> str:

@@ -20,11 +20,9 @@ def book_seed() -> int:
     Raises:
         ValueError: BOOK_SEED is not a whole number of at least 0.
     """
-    text = os.environ.get("BOOK_SEED", "0") or "0"
+    text = os.environ.get("BOOK_SEED", "0")
     if not text.isdecimal():
-        raise ValueError(
-            f"BOOK_SEED must be a whole number of at least 0, such as 7; it is {text!r}"
-        )
+        raise ValueError(f"BOOK_SEED must be a whole number such as 7; it is {text!r}")
     return int(text)
 
 
@@ -50,8 +48,9 @@ def seeded(stream: int = 0) -> Seeds:
 
 def device() -> torch.device:
     """Where tensors live: BOOK_DEVICE if it is set, else a GPU if there is one, else the CPU."""
-    default = "cuda" if torch.cuda.is_available() else "cpu"
-    return torch.device(os.environ.get("BOOK_DEVICE", default))
+    return torch.device(
+        os.environ.get("BOOK_DEVICE", "cuda" if torch.cuda.is_available() else "cpu")
+    )
 
 
 def recording() -> bool:

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Sequence
+from functools import partial
 
 import torch
 from torch import Tensor, nn
@@ -9,7 +10,16 @@ from tqdm.auto import tqdm
 
 from helpers.runtime import recording
 
-METHODS = ("adam", "sgd", "lbfgs")
+OPTIMIZERS = {
+    "adam": torch.optim.Adam,
+    "sgd": torch.optim.SGD,
+    "lbfgs": partial(
+        torch.optim.LBFGS,
+        tolerance_grad=0.0,
+        tolerance_change=0.0,
+        line_search_fn="strong_wolfe",
+    ),
+}
 
 
 def fit(
@@ -41,23 +51,26 @@ def fit(
         ValueError: an unknown method, or mini-batches with L-BFGS.
         FloatingPointError: the loss became NaN or infinite; the message names the step.
     """
-    if method not in METHODS:
-        raise ValueError(f"fit(method={method!r}): the methods are {', '.join(METHODS)}")
+    if method not in OPTIMIZERS:
+        raise ValueError(f"fit(method={method!r}): the methods are {', '.join(OPTIMIZERS)}")
     if batch is not None and method == "lbfgs":
         raise ValueError("fit(method='lbfgs') needs the whole batch: leave batch=None")
-    optimizer = _optimizer(model, method, lr)
+    optimizer = OPTIMIZERS[method]([p for p in model.parameters() if p.requires_grad], lr=lr)
     history: list[float] = []
+    samples = data
+
+    def closure() -> Tensor:
+        optimizer.zero_grad()
+        value = loss(model, *samples)
+        value.backward()
+        return value
+
     with tqdm(range(steps), desc="fit", leave=False, disable=recording()) as bar:
         for step in bar:
-            samples = _draw(data, batch, generator)
-
-            def closure() -> Tensor:
-                optimizer.zero_grad()
-                value = loss(model, *samples)
-                value.backward()
-                return value
-
-            history.append(float(optimizer.step(closure)))
+            if batch is not None:
+                rows = torch.randint(len(data[0]), (batch,), generator=generator)
+                samples = [tensor[rows] for tensor in data]
+            history.append(optimizer.step(closure).item())
             if not math.isfinite(history[-1]):
                 raise FloatingPointError(
                     f"fit: the loss is {history[-1]} at step {step}; try a smaller lr than {lr:g}"
@@ -65,21 +78,3 @@ def fit(
             if step % 20 == 0:
                 bar.set_postfix(loss=f"{history[-1]:.3g}")
     return history
-
-
-def _optimizer(model: nn.Module, method: str, lr: float) -> torch.optim.Optimizer:
-    parameters = [p for p in model.parameters() if p.requires_grad]
-    if method == "adam":
-        return torch.optim.Adam(parameters, lr=lr)
-    if method == "sgd":
-        return torch.optim.SGD(parameters, lr=lr)
-    return torch.optim.LBFGS(
-        parameters, lr=lr, tolerance_grad=0.0, tolerance_change=0.0, line_search_fn="strong_wolfe"
-    )
-
-
-def _draw(data: Sequence[Tensor], batch: int | None, generator) -> Sequence[Tensor]:
-    if batch is None or not data:
-        return data
-    rows = torch.randint(len(data[0]), (batch,), generator=generator)
-    return [tensor[rows] for tensor in data]

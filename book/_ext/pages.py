@@ -1,4 +1,4 @@
-"""Directives that draw pages from data: chapter box, atlas, ledger, run times, benchmarks, slider."""
+"""Directives that draw pages from data: chapter box, atlas, ledger, run times and others."""
 
 import html
 import json
@@ -49,7 +49,7 @@ class BookDirective(SphinxDirective):
         return f'<a href="{uri}{"#" + anchor if anchor else ""}">{html.escape(words)}</a>'
 
     def sections(self) -> dict[str, tuple[str, dict]]:
-        """For each paper with a claim: the page, and the claim to link to (one that holds first)."""
+        """For each paper with a claim: the page, and the claim to link to, one that holds first."""
         found: dict[str, tuple[str, dict]] = {}
         for run in self.runs.values():
             for record in sorted(run.claims, key=lambda r: verdict(r) != "holds"):
@@ -98,12 +98,15 @@ class Atlas(BookDirective):
         rows = papers().values()
         chapters = sorted({row["chapter"] for row in rows}, key=family)
         options = "".join(f'<option value="{c}">{family(c)}</option>' for c in chapters)
-        states = "".join(f"<option>{s}</option>" for s in ("implemented", "not reproduced", "planned"))
+        states = "".join(
+            f"<option>{s}</option>" for s in ("implemented", "not reproduced", "planned")
+        )
         form = (
-            '<form class="atlas-filter" hidden><label>Title <input name="words" type="search"></label>'
-            f'<label>Family <select name="family"><option value="">all</option>{options}</select></label>'
-            f'<label>State <select name="state"><option value="">all</option>{states}</select></label>'
-            '<output aria-live="polite"></output></form>'
+            '<form class="atlas-filter" hidden>'
+            '<label>Title <input name="words" type="search"></label>'
+            f'<label>Family <select name="family"><option value="">all</option>{options}'
+            '</select></label><label>State <select name="state"><option value="">all</option>'
+            f'{states}</select></label><output aria-live="polite"></output></form>'
         )
         sections = self.sections()
         body = [self.row(row, sections.get(row["key"])) for row in rows]
@@ -149,7 +152,9 @@ class Ledger(BookDirective):
         body = [self.row(docname, record) for docname, record in records]
         seed = records[0][1]["seed"] if records else 0
         caption = f"{len(records)} claims, measured under BOOK_SEED={seed}"
-        return [raw(table(["Paper", "Claim", "Bar", "Measured", "Verdict"], body, "ledger", caption))]
+        return [
+            raw(table(["Paper", "Claim", "Bar", "Measured", "Verdict"], body, "ledger", caption))
+        ]
 
     def row(self, docname: str, record: dict) -> str:
         why = f"<br><small>{html.escape(record['because'])}</small>" if record["because"] else ""
@@ -171,7 +176,14 @@ class RunTimes(BookDirective):
             f"<td>{sum(f['bytes'] for f in run.figures) / 1e3:.0f}</td></tr>"
             for run in self.runs.values()
         ]
-        head = ["Notebook", "Seconds", "Code cells", "Claims", "Slider settings", "Frames, kB gzipped"]
+        head = [
+            "Notebook",
+            "Seconds",
+            "Code cells",
+            "Claims",
+            "Slider settings",
+            "Frames, kB gzipped",
+        ]
         return [raw(table(head, body, "run-times", "Execution of each notebook in this build"))]
 
 
@@ -180,7 +192,11 @@ class Benchmarks(BookDirective):
 
     def run(self) -> list[nodes.Node]:
         if not BENCHMARKS.exists():
-            return [nodes.paragraph("", "No benchmark has been run yet: `make bench` writes this table.")]
+            return [
+                nodes.paragraph(
+                    "", "No benchmark has been run yet: `make bench` writes this table."
+                )
+            ]
         self.env.note_dependency(str(BENCHMARKS))
         report = json.loads(BENCHMARKS.read_text(encoding="utf-8"))
         body = [

@@ -1,7 +1,13 @@
-"""Checks of exercises that say what is wrong, not only that something is."""
+"""What a notebook tells its reader: sentences with figures from the run, checks that explain."""
 
 import numpy as np
 import torch
+from IPython.display import Markdown, display
+
+
+def say(markdown: str) -> None:
+    """Show Markdown, usually an f-string, so that no figure in the prose can go stale."""
+    display(Markdown(markdown))
 
 
 def check(what: str, got, wanted, *, atol: float = 1e-8, hint: str = "") -> None:
