@@ -29,9 +29,9 @@ help:
 	$(PYTHON) -m venv .venv || { echo "Python 3.11 or newer is needed; name it with PYTHON=..."; exit 1; }
 
 .venv/installed-%: pyproject.toml constraints.txt | .venv/pyvenv.cfg
-	$(BIN)/pip install --quiet --constraint constraints.txt $$($(BIN)/python -c \
-	  "print([l.strip() for l in open('constraints.txt') if l.startswith('torch==')][0])")
-	$(BIN)/pip install --quiet --constraint constraints.txt --editable ".[$*]"
+	@echo "installing what '$*' needs into .venv (a few minutes the first time)"
+	@$(BIN)/pip install --quiet --constraint constraints.txt $$(grep '^torch==' constraints.txt)
+	@$(BIN)/pip install --quiet --constraint constraints.txt --editable ".[$*]"
 	@touch $@
 
 book: .venv/installed-book

@@ -57,15 +57,18 @@ def fingerprint(page: Path, cache: JupyterCacheAbstract) -> str:
     parts = [cache.create_hashed_notebook(read(page))[1], str(book_seed())]
     parts += [file.read_text(encoding="utf-8") for file in sorted((ROOT / "helpers").glob("*.py"))]
     parts += [(ROOT / "constraints.txt").read_text(encoding="utf-8")]
-    parts += [fingerprint(used, cache) for used in _chapters_used(page)]
+    parts += [file.read_text(encoding="utf-8") for file in sorted(_chapters_used(page, set()))]
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 
-def _chapters_used(page: Path) -> list[Path]:
+def _chapters_used(page: Path, seen: set[Path]) -> set[Path]:
+    """The chapters that a page imports by `chapter("...")`, those that they import, and so on."""
     code = "\n".join(c.source for c in read(page).cells if c.cell_type == "code")
     calls = [node for node in ast.walk(ast.parse(code)) if isinstance(node, ast.Call)]
     names = [c.args[0].value for c in calls if ast.unparse(c.func) == "chapter" and c.args]
-    return [ROOT / "chapters" / f"{name}.md" for name in names]
+    for used in {ROOT / "chapters" / f"{name}.md" for name in names} - seen:
+        seen |= {used} | _chapters_used(used, seen | {used})
+    return seen
 
 
 def is_fresh(page: Path, cache: JupyterCacheAbstract) -> bool:

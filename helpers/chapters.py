@@ -18,8 +18,9 @@ FORMAT = {"extension": ".md", "format_name": "myst"}
 def chapter(name: str) -> ModuleType:
     """Import what a chapter defines, without running its experiments.
 
-    Taken are imports, functions, classes and constants (names in capitals); what is drawn by
-    `@explore` is left out, and so is every other statement. A second call returns the same module.
+    Taken are imports (``x = chapter("...")`` among them), functions, classes and constants (names
+    in capitals); what `@explore` draws and every other statement is left out. A second call
+    returns the same module.
 
     Args:
         name: the file under ``chapters/`` without its ending, e.g. "kan" or "ntk/graphs".
@@ -55,7 +56,9 @@ def _is_definition(node: ast.stmt) -> bool:
     if isinstance(node, ast.FunctionDef):
         return not any(ast.unparse(d).startswith("explore(") for d in node.decorator_list)
     if isinstance(node, ast.Assign):
-        return all(isinstance(t, ast.Name) and t.id.isupper() for t in node.targets)
+        names = [target.id for target in node.targets if isinstance(target, ast.Name)]
+        constant = any(name.isupper() and len(name) > 1 for name in names)
+        return constant or ast.unparse(node.value).startswith("chapter(")
     return isinstance(node, DEFINITIONS)
 
 

@@ -20,9 +20,11 @@ kernelspec:
 ```{code-cell} ipython3
 import math
 
-from helpers import explore
+from helpers import chapter, explore
 
 STEPS = 3
+N = undefined_name
+other = chapter("deep/dive")
 ratio = math.nan + undefined_name
 ```
 
@@ -58,7 +60,8 @@ def book(tmp_path, monkeypatch):
 def test_definitions_only(book):
     toy = chapter("toy")
     assert toy.twice(2) == 6 and toy.Thing.size == 2 and toy.math.pi > 3
-    assert not hasattr(toy, "picture") and not hasattr(toy, "ratio")
+    assert not any(hasattr(toy, name) for name in ("picture", "ratio", "N"))
+    assert toy.other is chapter("deep/dive")
     assert chapter("toy") is toy
     assert chapter("deep/dive").twice(1) == 3
 

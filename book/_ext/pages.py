@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import executed
 from docutils import nodes
 from docutils.parsers.rst import directives
+from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
 from helpers.atlas import papers
@@ -57,38 +58,37 @@ class BookDirective(SphinxDirective):
         return found
 
 
-class ChapterBox(BookDirective):
-    """Reading time, execution time and papers of the page; the content names prerequisites."""
-
-    has_content = True
-
-    def run(self) -> list[nodes.Node]:
-        run = self.runs.get(self.env.docname, executed.Run(self.env.docname))
-        keys = list(dict.fromkeys(record["key"] for record in run.claims))
-        settings = sum(figure["settings"] for figure in run.figures)
-        titles = ", ".join(
+def fill_chapter_box(app: Sphinx, doctree: nodes.document) -> None:
+    """Add times, sliders and papers to the admonition of class ``chapter-box``."""
+    env = app.env
+    for box in doctree.findall(
+        lambda n: "chapter-box" in getattr(n, "attributes", {}).get("classes", [])
+    ):
+        run = executed.of(env).get(env.docname, executed.Run(env.docname))
+        first = {record["key"]: record for record in reversed(run.claims)}
+        papers_here = ", ".join(
             f'<a href="#{record["anchor"]}">{html.escape(record["title"])}</a>'
-            for record in (next(r for r in run.claims if r["key"] == key) for key in keys)
+            for record in reversed(first.values())
         )
-        box = nodes.container(classes=["chapter-box"])
-        facts = [
-            f"<strong>Reading</strong> {self.reading_minutes()} min",
-            f"<strong>Execution</strong> {run.seconds:.0f} s",
-            f"<strong>Sliders</strong> {len(run.figures)} figures, {settings} settings",
-        ]
-        box += raw("".join(f"<p>{fact}</p>" for fact in facts))
-        self.state.nested_parse(self.content, self.content_offset, box)
-        if titles:
-            box += raw(f'<p class="chapter-papers"><strong>Papers</strong> {titles}</p>')
-        return [box]
+        settings = sum(figure["settings"] for figure in run.figures if figure["settings"] > 1)
+        facts = {
+            "Reading": f"{_reading_minutes(env.docname)} min",
+            "Execution": f"{run.seconds:.0f} s",
+            "Sliders": f"{sum(f['settings'] > 1 for f in run.figures)}, {settings} settings",
+            "Papers": papers_here or "none yet",
+        }
+        box += raw(
+            "".join(f"<p><strong>{name}:</strong> {fact}</p>" for name, fact in facts.items())
+        )
 
-    def reading_minutes(self) -> int:
-        from book.execute import read
 
-        cells = read(executed.ROOT / f"{self.env.docname}.md").cells
-        words = sum(len(c.source.split()) for c in cells if c.cell_type == "markdown")
-        lines = sum(c.source.count("\n") + 1 for c in cells if c.cell_type == "code")
-        return round(words / WORDS_A_MINUTE + lines / CODE_LINES_A_MINUTE)
+def _reading_minutes(docname: str) -> int:
+    cells = executed.read(executed.ROOT / f"{docname}.md").cells
+    words = sum(len(c.source.split()) for c in cells if c.cell_type == "markdown")
+    code = [c for c in cells if c.cell_type == "code"]
+    shown = [c for c in code if "hide-input" not in c.metadata.get("tags", [])]
+    lines = sum(c.source.count("\n") + 1 for c in shown)
+    return max(1, round(words / WORDS_A_MINUTE + lines / CODE_LINES_A_MINUTE))
 
 
 class Atlas(BookDirective):
@@ -226,7 +226,6 @@ class Slider(BookDirective):
 
 
 DIRECTIVES = {
-    "chapter-box": ChapterBox,
     "atlas": Atlas,
     "atlas-count": AtlasCount,
     "ledger": Ledger,

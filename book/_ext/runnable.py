@@ -8,7 +8,7 @@ import matplotlib
 from docutils import nodes
 from fontTools import subset
 from fontTools.ttLib import TTFont
-from pages import DIRECTIVES, raw
+from pages import DIRECTIVES, fill_chapter_box, raw
 from sphinx.application import Sphinx
 from sphinx.environment import BuildEnvironment
 
@@ -16,6 +16,7 @@ from book.course import has_solution, stub
 
 DRAWN_FROM_ALL_RUNS = ("book/index", "book/atlas", "book/ledger", "book/benchmarks", "book/about")
 FONTS = {"dejavu-sans": "DejaVuSans.ttf", "dejavu-sans-oblique": "DejaVuSans-Oblique.ttf"}
+FOLD = "Sections of this chapter"
 GLYPHS = [
     *range(0x20, 0x7F),
     *range(0xA0, 0x180),
@@ -55,9 +56,14 @@ def fold_solutions(app: Sphinx, doctree: nodes.document) -> None:
 
 
 def quiet_page(app: Sphinx, page: str, template: str, context: dict, doctree) -> None:
-    """Drop the scripts of thebe, which this book does not use and the theme loads twice."""
+    """Cure two faults of the tools below: scripts of thebe, which this book does not use and the
+    theme loads twice, and a list of citations whose entries are no list items for a screen reader.
+    """
     scripts = context.get("script_files", [])
     context["script_files"] = [s for s in scripts if "thebe" not in _text(s).lower()]
+    if "body" in context:
+        body = context["body"]
+        context["body"] = body.replace('<div role="list" class="citation-list">', "<div>")
 
 
 def _text(script) -> str:
@@ -81,6 +87,17 @@ def write_fonts(app: Sphinx, error: Exception | None) -> None:
         font.save(target)
 
 
+def name_folds(app: Sphinx, error: Exception | None) -> None:
+    """Give the folds of the theme's table of contents a name for screen readers."""
+    if error or app.builder.format != "html":
+        return
+    for page in Path(app.outdir).rglob("*.html"):
+        text = page.read_text(encoding="utf-8")
+        named = text.replace("<summary><span", f'<summary aria-label="{FOLD}"><span')
+        if named != text:
+            page.write_text(named, encoding="utf-8")
+
+
 def setup(app: Sphinx) -> dict:
     os.environ["BOOK_RECORD"] = "1"
     app.add_css_file("book.css")
@@ -89,7 +106,9 @@ def setup(app: Sphinx) -> dict:
     for name, directive in DIRECTIVES.items():
         app.add_directive(name, directive)
     app.connect("env-get-outdated", changed_runs)
+    app.connect("doctree-read", fill_chapter_box)
     app.connect("doctree-read", fold_solutions)
     app.connect("html-page-context", quiet_page, priority=900)
     app.connect("build-finished", write_fonts)
+    app.connect("build-finished", name_folds)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

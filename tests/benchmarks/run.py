@@ -1,0 +1,81 @@
+"""`make bench`: time the book's methods beside their peers, and write book/benchmarks.json.
+
+Every module ``bench_*.py`` of this folder has a function ``rows() -> list[dict]``; a row has a
+task, both sides in words, the ratio of their times (peer over ours) and the least that will do.
+"""
+
+import json
+import pkgutil
+import platform
+import sys
+from datetime import UTC, datetime
+from importlib import import_module
+from pathlib import Path
+
+import torch
+
+import helpers  # noqa: F401  (pins torch to one thread)
+from tests.benchmarks.timing import progress
+
+FOLDER = Path(__file__).resolve().parent
+REPORT = FOLDER.parent.parent / "book" / "benchmarks.json"
+COLUMNS = ("task", "ours", "peer")
+
+
+def main() -> int:
+    """Run all benchmarks; 1 if a ratio is below its target."""
+    rows = [row for name in modules() for row in measure(name)]
+    report = {"conditions": conditions(), "rows": rows}
+    text = json.dumps(report, indent=1, sort_keys=True, ensure_ascii=False)
+    REPORT.write_text(text + "\n", encoding="utf-8")
+    print(report["conditions"], table(rows), sep="\n\n")
+    return 0 if all(met(row) for row in rows) else 1
+
+
+def modules() -> list[str]:
+    """The names of the modules with benchmarks, sorted."""
+    found = (module.name for module in pkgutil.iter_modules([str(FOLDER)]))
+    return sorted(name for name in found if name.startswith("bench_"))
+
+
+def measure(name: str) -> list[dict]:
+    """The rows of one module."""
+    progress(f"{name}.py")
+    return import_module(f"tests.benchmarks.{name}").rows()
+
+
+def met(row: dict) -> bool:
+    """Whether a row's ratio reaches its target; not for a ratio that is no number."""
+    return row["ratio"] >= row["target"]
+
+
+def conditions() -> str:
+    """The machine, the versions and the date, in one line."""
+    threads = torch.get_num_threads()
+    return (
+        f"CPU time on {cpu()}, {'one thread' if threads == 1 else f'{threads} threads'}, "
+        f"Python {platform.python_version()}, torch {torch.__version__}, {datetime.now(UTC).date()}"
+    )
+
+
+def cpu() -> str:
+    """The processor's name."""
+    info = Path("/proc/cpuinfo")
+    lines = info.read_text(encoding="utf-8").splitlines() if info.exists() else []
+    names = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    return next(names, platform.processor() or platform.machine())
+
+
+def table(rows: list[dict]) -> str:
+    """The rows as aligned text, with the target and whether it is met."""
+    lines = [("Task", "This book", "Peer", "Ratio", "Target", "")]
+    for row in rows:
+        verdict = "met" if met(row) else "MISSED"
+        words = (row[column] for column in COLUMNS)
+        lines.append((*words, f"{row['ratio']:.1f}", f">= {row['target']:g}", verdict))
+    widths = [max(map(len, column)) for column in zip(*lines)]
+    return "\n".join("  ".join(map(str.ljust, line, widths)).rstrip() for line in lines)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

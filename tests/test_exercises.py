@@ -1,0 +1,83 @@
+"""Every exercise: the solution passes its check; the stub and a plausible wrong answer fail it."""
+
+from typing import NamedTuple
+
+import jupytext
+import pytest
+from nbformat import NotebookNode
+
+from book import course, pairs
+from helpers import chapters
+
+LEAST = {"chapter": 4, "deep dive": 2}
+
+
+class Exercise(NamedTuple):
+    """A solution cell and the check cell that follows it."""
+
+    name: str
+    source: str
+    wrong: str
+    check: str
+    page: str
+
+
+def grade_id(cell: NotebookNode) -> str:
+    return cell.metadata.get("nbgrader", {}).get("grade_id", "")
+
+
+def exercises() -> list[Exercise]:
+    found = []
+    for page in pairs.sources():
+        cells = [c for c in jupytext.read(page).cells if c.cell_type == "code"]
+        for cell, after in zip(cells, cells[1:]):
+            if course.has_solution(cell.source):
+                name, wrong = grade_id(cell), cell.metadata.get("wrong_answer", "")
+                assert after.metadata.get("nbgrader", {}).get("grade"), f"{name}: no check follows"
+                found.append(Exercise(name, cell.source, wrong, after.source, str(page)))
+    return found
+
+
+EXERCISES = exercises()
+
+
+def run(exercise: Exercise, answer: str) -> None:
+    """The chapter's definitions, one answer, its check."""
+    space: dict = {}
+    exec(chapters.definitions(chapters.Path(exercise.page)), space)
+    exec(answer, space)
+    exec(exercise.check, space)
+
+
+@pytest.mark.parametrize("exercise", EXERCISES, ids=lambda e: e.name)
+class TestExercise:
+    def test_has_its_marks(self, exercise):
+        assert exercise.name, "an exercise's solution cell needs an nbgrader grade_id"
+        assert exercise.wrong, f"{exercise.name} needs a wrong_answer in its metadata"
+
+    def test_the_solution_passes(self, exercise):
+        run(exercise, exercise.source)
+
+    def test_the_stub_fails(self, exercise):
+        with pytest.raises(NotImplementedError):
+            run(exercise, course.stub(exercise.source))
+
+    def test_a_wrong_answer_fails_with_a_message_that_helps(self, exercise):
+        wrong = course.replace_solution(exercise.source, exercise.wrong)
+        with pytest.raises(AssertionError) as caught:
+            run(exercise, wrong)
+        assert len(str(caught.value)) > 30, "the check must say what is wrong"
+
+
+@pytest.mark.parametrize("page", pairs.sources(), ids=lambda p: p.stem)
+def test_every_chapter_has_exercises(page):
+    kind = "chapter" if page.parent == pairs.CHAPTERS else "deep dive"
+    assert sum(e.page == str(page) for e in EXERCISES) >= LEAST[kind]
+
+
+def test_stub_keeps_the_indentation():
+    source = "def f(x):\n    ### BEGIN SOLUTION\n    return x\n    ### END SOLUTION\n"
+    assert course.stub(source) == (
+        "def f(x):\n    # YOUR CODE HERE\n    raise NotImplementedError()\n"
+    )
+    assert course.has_solution(source) and not course.has_solution("return x")
