@@ -29,8 +29,8 @@ ROOT = Path(__file__).resolve().parent.parent
 CELL_TIMEOUT = 600
 
 
-def notebooks() -> list[Path]:
-    """The notebook pages that `_toc.yml` lists, in its order."""
+def pages() -> list[Path]:
+    """The pages that `_toc.yml` lists, in its order."""
 
     def files(node) -> list[str]:
         if isinstance(node, list):
@@ -41,8 +41,12 @@ def notebooks() -> list[Path]:
         return []
 
     toc = yaml.safe_load((ROOT / "_toc.yml").read_text(encoding="utf-8"))
-    pages = [ROOT / f"{file}.md" for file in files(toc)]
-    return [page for page in pages if is_myst_markdown_notebook(page.read_text(encoding="utf-8"))]
+    return [ROOT / f"{file}.md" for file in files(toc)]
+
+
+def notebooks() -> list[Path]:
+    """Those of the pages that are notebooks."""
+    return [p for p in pages() if is_myst_markdown_notebook(p.read_text(encoding="utf-8"))]
 
 
 def read(page: Path) -> nbformat.NotebookNode:
@@ -106,10 +110,10 @@ def execute(page: Path) -> tuple[nbformat.NotebookNode, float, str]:
 def run(build: Path) -> int:
     """Execute the stale pages into the cache under `build`; the number that failed."""
     cache = get_cache(build / ".jupyter_cache")
-    pages = notebooks()
-    stale = [page for page in pages if not is_fresh(page, cache)]
+    known = notebooks()
+    stale = [page for page in known if not is_fresh(page, cache)]
     print(
-        f"{len(pages)} notebook(s), {len(stale)} to execute (BOOK_SEED={book_seed()})", flush=True
+        f"{len(known)} notebook(s), {len(stale)} to execute (BOOK_SEED={book_seed()})", flush=True
     )
     failures = 0
     jobs = min(os.cpu_count() or 1, len(stale) or 1)

@@ -7,8 +7,8 @@ from playwright.sync_api import Page
 from book import execute
 from tests.conftest import serve
 
-PAGES = ["book/index", "book/atlas", "book/ledger", "chapters/kan"]
-CHAPTERS = [p.relative_to(execute.ROOT).with_suffix("").as_posix() for p in execute.notebooks()]
+PAGES = [p.relative_to(execute.ROOT).with_suffix("").as_posix() for p in execute.pages()]
+CHAPTERS = [name for name in PAGES if name.startswith("chapters/")]
 DESKTOP = {"width": 1300, "height": 900}
 PHONE = {"width": 400, "height": 800}
 
