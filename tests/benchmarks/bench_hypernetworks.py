@@ -105,7 +105,7 @@ def beside(name: str, ours: Side, theirs: Side) -> dict:
         run, parameters = side
         return lambda: torch.autograd.grad(run().square().mean(), parameters)
 
-    seconds = race({"ours": round_trip(ours), "theirs": round_trip(theirs)}, rounds=15, repeats=5)
+    seconds = race({"ours": round_trip(ours), "theirs": round_trip(theirs)}, rounds=40, repeats=5)
     return row(
         "Hypernetworks: 32 conditions, 16-64-64-4 target, 64 samples each, forward and backward",
         milliseconds(seconds["ours"]),
