@@ -1,6 +1,7 @@
 """The built book: every setting drawn, every claim in order, weights, links, the PDF's figures."""
 
 import gzip
+import re
 import subprocess
 import sys
 
@@ -53,6 +54,12 @@ def test_pages_are_light(site):
 
 def test_links_and_anchors(site):
     assert broken_links(site) == []
+
+
+def test_tables_and_formulas_of_outputs_are_rendered(site):
+    raw = re.compile(r"<p>\|[^<]*\||<p>[^<]*\$[^<$]+\$")
+    pages = {p: raw.search(p.read_text(encoding="utf-8")) for p in site.rglob("chapters/**/*.html")}
+    assert {str(p.relative_to(site)): m[0] for p, m in pages.items() if m} == {}
 
 
 def test_a_broken_link_is_found(tmp_path):
