@@ -40,8 +40,9 @@ def modules() -> list[str]:
 
 
 def measure(name: str) -> list[dict]:
-    """The rows of one module."""
+    """The rows of one module, which finds torch's default number format (DeepXDE changes it)."""
     progress(f"{name}.py")
+    torch.set_default_dtype(torch.float32)
     return import_module(f"tests.benchmarks.{name}").rows()
 
 
