@@ -1,8 +1,8 @@
-# Each target works on a fresh machine that has Python 3.11 and make; `make` alone lists them.
-PYTHON ?= python3.11
+# Each target works on a fresh machine that has Python 3.11 or newer and make; `make` lists them.
+PYTHON ?= $(firstword $(foreach name,python3.11 python3.12 python3.13 python3,$(shell command -v $(name))) python3)
 BOOK_SEED ?= 0
 PORT ?= 8000
-export BOOK_SEED
+export BOOK_SEED PAGES SHARD KEEP
 export OMP_NUM_THREADS = 1
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
@@ -11,8 +11,28 @@ BIN := .venv/bin
 OUT := $(if $(filter 0,$(BOOK_SEED)),.,_build/seed-$(BOOK_SEED))
 SITE := $(OUT)/_build/html
 
-.PHONY: help book serve lab test lint bench course pairs pdf clean
+.PHONY: help book serve lab test lint bench course pairs gather pdf clean
 .DEFAULT_GOAL := help
+
+# What is wrong with the request is said at once, before anything is installed or built.
+ifneq (,$(filter-out help clean,$(MAKECMDGOALS)))
+  ifneq ($(BOOK_SEED),$(shell printf '%s' '$(BOOK_SEED)' | grep -xE '[0-9]+'))
+    $(error BOOK_SEED must be a whole number such as 7; it is '$(BOOK_SEED)')
+  endif
+  ifneq ($(PORT),$(shell printf '%s' '$(PORT)' | grep -xE '[0-9]{2,5}'))
+    $(error PORT must be a number such as 8001; it is '$(PORT)')
+  endif
+  ifneq (yes,$(shell $(PYTHON) -c 'import sys; print("yes" if sys.version_info >= (3, 11) else "")' 2>/dev/null))
+    $(error Python 3.11 or newer is needed, and $(PYTHON) is not: name one, PYTHON=/path/to/python3.11)
+  endif
+  # An environment that does not work any more (another machine's, a removed Python) is made anew.
+  ifneq (,$(wildcard .venv))
+    ifneq (yes,$(shell $(BIN)/python -c 'import sys, pip; print("yes" if sys.version_info >= (3, 11) else "")' 2>/dev/null))
+      $(info the environment in .venv does not work; it is made anew)
+      $(shell rm -rf .venv)
+    endif
+  endif
+endif
 
 help:
 	@echo "make book    build the book into $(SITE)"
@@ -21,13 +41,17 @@ help:
 	@echo "make test    run every notebook, build the book, move every slider in a browser"
 	@echo "make bench   time the chapters' methods beside the packages a user would pick"
 	@echo "make course  write the learner's notebooks, exercises as stubs"
-	@echo "make pairs   write each chapter's .ipynb from its .md"
+	@echo "make pairs   bring each chapter's .md and .ipynb into step (KEEP=md or KEEP=ipynb)"
+	@echo "make pdf     the book as one PDF, every figure at its first setting (needs TeX)"
 	@echo "make clean   remove the environment and all that was built"
+	@echo
+	@echo "PAGES=\"ntk kan/bases\" with book, serve or test: these pages only"
+	@echo "SHARD=1/4 with test: the first of four parts; BOOK_SEED=7: other random numbers"
+
+.venv/pyvenv.cfg:
+	@$(PYTHON) -m venv .venv
 
 # One stamp an extra: installing twice is no work.
-.venv/pyvenv.cfg:
-	$(PYTHON) -m venv .venv || { echo "Python 3.11 or newer is needed; name it with PYTHON=..."; exit 1; }
-
 .venv/installed-%: pyproject.toml constraints.txt | .venv/pyvenv.cfg
 	@echo "installing what '$*' needs into .venv (a few minutes the first time)"
 	@$(BIN)/pip install --quiet --constraint constraints.txt $$(grep '^torch==' constraints.txt)
@@ -37,12 +61,11 @@ help:
 book: .venv/installed-book
 	@$(BIN)/python -m book.build $(OUT)
 
-serve: book
-	@echo "The book is on http://127.0.0.1:$(PORT) (Ctrl+C ends it)"
-	@$(BIN)/python -m http.server $(PORT) --bind 127.0.0.1 --directory $(SITE)
+serve: .venv/installed-book
+	@$(BIN)/python -m book.serve $(OUT) $(PORT)
 
 lab: .venv/installed-lab
-	$(BIN)/jupyter lab --notebook-dir=. chapters
+	$(BIN)/jupyter lab --ServerApp.root_dir=. --LabApp.default_url=/lab/tree/chapters
 
 test: .venv/installed-book .venv/installed-lab .venv/installed-test
 	@$(BIN)/python -m tests.install_chromium
@@ -52,17 +75,24 @@ lint: .venv/installed-test
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 
-bench: .venv/installed-book .venv/installed-peers
+bench: .venv/installed-book .venv/installed-test .venv/installed-peers
 	$(BIN)/python -m tests.benchmarks.run
 
 course: .venv/installed-course
 	$(BIN)/python -m book.course
 
 pairs: .venv/installed-book
-	$(BIN)/python -m book.pairs
+	@$(BIN)/python -m book.pairs
+
+# Executions that other machines made, each in a folder that holds a copy of its cache.
+gather: .venv/installed-book
+	@$(BIN)/python -m book.execute $(OUT)/_build --gather $(FROM)
 
 pdf: .venv/installed-book
 	@$(BIN)/python -m book.build $(OUT) latex
+	@command -v latexmk xelatex >/dev/null || { echo "For the PDF install TeX: apt-get install latexmk texlive-xetex texlive-latex-extra texlive-fonts-extra"; exit 1; }
+	@cd $(OUT)/_build/latex && latexmk -xelatex -interaction=nonstopmode -silent runnable-papers.tex || { echo "TeX failed; the log is $(OUT)/_build/latex/runnable-papers.log"; exit 1; }
+	@echo "The book is $(OUT)/_build/latex/runnable-papers.pdf"
 
 clean:
 	rm -rf .venv _build

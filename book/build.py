@@ -1,67 +1,147 @@
-"""Build the book: notebooks first, in parallel and cached, then its pages; warnings are errors.
+"""Build the book: stale notebooks first, then its pages; warnings are errors.
 
-Run as ``python -m book.build OUT [latex]``; pages go to OUT/_build/html or OUT/_build/latex.
+Run as ``python -m book.build OUT [latex]``; pages go to OUT/_build/html or OUT/_build/latex. With
+PAGES="ntk kan/bases" in the environment only these are executed, and the others are shown as they
+were executed before, or without outputs. This module imports nothing heavy until there is work.
 """
 
 import argparse
+import functools
 import hashlib
-import shutil
+import json
+import os
+import re
 import subprocess
 import sys
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from book import execute
+from book import settings
+
+ROOT = Path(__file__).resolve().parent.parent
+KINDS = ("md", "ipynb", "py", "yml", "bib", "json", "css", "js", "svg", "png")
+COLOUR = re.compile(r"\x1b\[[0-9;]*m")
+PLACE = r"(?:(?P<file>[^\s:]+\.\w+)(?::(?P<line>\d+))?: )?"
+WARNING = re.compile(rf"^{PLACE}(?:WARNING|ERROR|CRITICAL): (?P<what>.*)$", re.MULTILINE)
+FIRST = {"html": "index.html", "latex": "runnable-papers.tex"}
+TO_READ = ".to-read"
 
 
-def state(folder: Path) -> str:
-    """A hash of what the pages are made of: the sources, and when notebooks were executed."""
-    kinds = ("*.md", "*.py", "*.yml", "*.bib", "*.json", "*.css", "*.js", "*.svg", "*.png")
-    parents = [execute.ROOT / name for name in ("book", "chapters", "helpers")]
-    files = [file for parent in parents for kind in kinds for file in parent.rglob(kind)]
-    files += [execute.ROOT / "_config.yml", execute.ROOT / "_toc.yml"]
-    executed = (folder / ".jupyter_cache" / "executed").stat().st_mtime_ns
-    digest = hashlib.sha256(str(executed).encode())
+def interruptible(main: Callable[[], int]) -> Callable[[], int]:
+    """End an interrupted or forbidden command with one sentence."""
+
+    @functools.wraps(main)
+    def run() -> int:
+        try:
+            return main()
+        except KeyboardInterrupt:
+            print("\nInterrupted; what is done is kept: run it again to go on.", file=sys.stderr)
+            return 130
+        except PermissionError as error:
+            print(f"{error.filename} cannot be written: {error.strerror}", file=sys.stderr)
+            return 1
+
+    return run
+
+
+def state() -> str:
+    """A hash of all that pages are made of."""
+    parents = [ROOT / name for name in ("book", "chapters", "helpers")]
+    files = [file for parent in parents for kind in KINDS for file in parent.rglob(f"*.{kind}")]
+    files += [ROOT / name for name in ("_config.yml", "_toc.yml", "constraints.txt")]
+    digest = hashlib.sha256()
     for file in sorted(files):
-        digest.update(file.name.encode() + file.read_bytes())
+        if ".ipynb_checkpoints" not in file.parts:
+            digest.update(str(file.relative_to(ROOT)).encode() + file.read_bytes())
     return digest.hexdigest()
 
 
-def build(out: Path, builder: str = "html") -> int:
-    """Execute what changed and build; 0 where both went well."""
+def built(stamp: Path, now: str, names: Sequence[str]) -> bool:
+    """Whether the last build that succeeded was of this state, and had these pages executed."""
+    if not stamp.exists():
+        return False
+    last = json.loads(stamp.read_text(encoding="utf-8"))
+    covered = last["names"] == [] or (names and set(names) <= set(last["names"]))
+    return last["state"] == now and bool(covered)
+
+
+def build(out: Path, builder: str = "html", names: Sequence[str] = (), check: bool = False) -> int:
+    """Execute what is stale and build; 0 where both went well.
+
+    Args:
+        names: the pages to execute; all of them for none.
+        check: look at the records of pages that are not stale, too, as tests.
+    """
     folder = out / "_build"
+    stamp, now = folder / f".pages-{builder}", state()
+    page = folder / builder / FIRST[builder]
+    if not check and page.exists() and built(stamp, now, names):
+        print(f"The book is up to date: {page.resolve()}")
+        return 0
     folder.mkdir(parents=True, exist_ok=True)
-    if execute.run(folder):
-        return 1
-    stamp, now = folder / f".built-{builder}", state(folder)
-    done = (folder / builder).exists() and stamp.exists()
-    if done and stamp.read_text(encoding="utf-8") == now:
+    from book import execute  # imports torch, which takes seconds
+
+    if faults := execute.run(folder, names, check):
+        return report(faults, folder / "notebooks.log")
+    now = state()  # notebooks may have been brought into step
+    if page.exists() and built(stamp, now, names):
         return 0
     stamp.unlink(missing_ok=True)
-    command = [str(Path(sys.executable).parent / "jupyter-book"), "build", str(execute.ROOT)]
-    command += ["-W", "-n", "--keep-going", "-q", "--path-output", str(out), "--builder", builder]
-    log = folder / "build.log"
-    with log.open("w", encoding="utf-8") as stream:
-        status = subprocess.run(command, stdout=stream, stderr=subprocess.STDOUT).returncode
-    if status:
-        print(log.read_text(encoding="utf-8")[-6000:], file=sys.stderr)
-        shutil.rmtree(folder / ".doctrees", ignore_errors=True)
-        return 1
-    stamp.write_text(now, encoding="utf-8")
+    print("building the pages", flush=True)
+    if faults := render(out, builder):
+        return report(faults, folder / "build.log")
+    stamp.write_text(json.dumps({"state": now, "names": list(names)}), encoding="utf-8")
+    how = " in a browser, or run: make serve" if builder == "html" else ""
+    print(f"The book is built. Open {page.resolve()}{how}")
     return 0
 
 
+def report(faults: list[str], log: Path) -> int:
+    """Print a line a fault; more is in the log."""
+    print(f"\n{len(faults)} fault(s); more in {log}", file=sys.stderr)
+    for fault in faults:
+        print(fault, file=sys.stderr)
+    return 1
+
+
+def render(out: Path, builder: str) -> list[str]:
+    """Let Jupyter Book make the pages; a line a warning."""
+    folder = out / "_build"
+    log = folder / "build.log"
+    command = [sys.executable, "-m", "book.render", str(out.resolve()), builder]
+    with log.open("w", encoding="utf-8") as stream:
+        status = subprocess.run(command, cwd=ROOT, stdout=stream, stderr=stream)
+    again = folder / f"{TO_READ}-{builder}"
+    if status.returncode == 0:
+        again.unlink(missing_ok=True)
+        return []
+    text = COLOUR.sub("", log.read_text(encoding="utf-8"))
+    found = list(WARNING.finditer(text))
+    if not found:
+        lines = [line for line in text.splitlines() if line.strip()]
+        return lines[-1:] or [f"book.render ended with status {status.returncode}"]
+    places = [_relative(match["file"]) for match in found if match["file"]]
+    again.write_text("\n".join(p.with_suffix("").as_posix() for p in places), encoding="utf-8")
+    return [_fault(match) for match in found]
+
+
+def _fault(match: re.Match) -> str:
+    place = f"{_relative(match['file'])}" if match["file"] else "the book"
+    return f"{place}{':' + match['line'] if match['line'] else ''}: {match['what']}"
+
+
+def _relative(file: str) -> Path:
+    path = Path(os.path.abspath(ROOT / file))
+    return path.relative_to(ROOT) if path.is_relative_to(ROOT) else path
+
+
+@interruptible
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("out", type=Path)
-    parser.add_argument("builder", nargs="?", default="html", choices=["html", "latex"])
+    parser.add_argument("builder", nargs="?", default="html", choices=list(FIRST))
     given = parser.parse_args()
-    status = build(given.out, given.builder)
-    if status == 0:
-        page = (
-            given.out / "_build" / given.builder / ("index.html" if given.builder == "html" else "")
-        )
-        print(f"The book is built. Open {page.resolve()} in a browser, or run: make serve")
-    return status
+    return build(given.out, given.builder, settings.pages())
 
 
 if __name__ == "__main__":

@@ -1,31 +1,33 @@
-"""Execute every notebook of the book: in parallel, and only where something it uses has changed.
+"""The pages that are notebooks, which of them are stale, and the cache of their executions.
 
-Run as ``python -m book.execute BUILD``. Executed notebooks go into the jupyter-cache that the
-book's build reads; a record is used again while the notebook's code, the helpers, the chapters
-it imports and BOOK_SEED are what they were.
+Run as ``python -m book.execute BUILD [PAGE ...]``. Executions live in the jupyter-cache that the
+book's build reads. A page is executed when `book.stale` says that its outputs could differ; when
+only prose, comments or layout changed, its last execution is filed again under the new source.
 """
 
 import argparse
-import ast
-import hashlib
-import os
+import difflib
 import sys
+from collections import Counter
+from collections.abc import Iterable
+from datetime import UTC, datetime
 from pathlib import Path
 
 import nbformat
 import yaml
-from joblib import Parallel, delayed
 from jupyter_cache import get_cache
 from jupyter_cache.base import CacheBundleIn, JupyterCacheAbstract
 from myst_nb.core.read import is_myst_markdown_notebook, read_myst_markdown_notebook
 from myst_parser.config.main import MdParserConfig
-from nbclient import NotebookClient
-from nbclient.exceptions import CellExecutionError
 
+from book import pairs
+from book.stale import fingerprint
 from helpers.runtime import book_seed
 
 ROOT = Path(__file__).resolve().parent.parent
-CELL_TIMEOUT = 600
+CHAPTERS = ROOT / "chapters"
+USUAL_SECONDS = 45.0
+RECORDS_KEPT = 300
 
 
 def pages() -> list[Path]:
@@ -48,6 +50,30 @@ def notebooks() -> list[Path]:
     return [p for p in pages() if is_myst_markdown_notebook(p.read_text(encoding="utf-8"))]
 
 
+def name(page: Path) -> str:
+    """How a page is called: its path under chapters/ without ending, such as kan/bases."""
+    return page.relative_to(CHAPTERS).with_suffix("").as_posix()
+
+
+def page_named(name: str) -> Path:
+    """The page of that name."""
+    return CHAPTERS / f"{name}.md"
+
+
+def chosen(names: Iterable[str]) -> list[Path]:
+    """The notebooks of these names, all of them for no name.
+
+    Raises:
+        SystemExit: a name is no notebook's; the message names the nearest one.
+    """
+    every = {name(page): page for page in notebooks()}
+    for wrong in [n for n in names if n not in every]:
+        near = difflib.get_close_matches(wrong, every, n=1, cutoff=0.3)
+        hint = f"did you mean {near[0]!r}? " if near else ""
+        sys.exit(f"PAGES: there is no page {wrong!r}; {hint}the pages are {' '.join(every)}")
+    return [every[n] for n in dict.fromkeys(names)] or list(every.values())
+
+
 def read(page: Path) -> nbformat.NotebookNode:
     """The notebook exactly as the book's build reads it, so that both find one cache record."""
     return read_myst_markdown_notebook(
@@ -55,90 +81,169 @@ def read(page: Path) -> nbformat.NotebookNode:
     )
 
 
-def fingerprint(page: Path, cache: JupyterCacheAbstract) -> str:
-    """A hash of all that decides a page's outputs: its code, helpers, chapters used, the seed."""
-    parts = [cache.create_hashed_notebook(read(page))[1], str(book_seed())]
-    parts += [file.read_text(encoding="utf-8") for file in sorted((ROOT / "helpers").glob("*.py"))]
-    parts += [(ROOT / "constraints.txt").read_text(encoding="utf-8")]
-    parts += [file.read_text(encoding="utf-8") for file in sorted(_chapters_used(page, set()))]
-    return hashlib.sha256("\n".join(parts).encode()).hexdigest()
-
-
-def _chapters_used(page: Path, seen: set[Path]) -> set[Path]:
-    """The chapters that a page imports by `chapter("...")`, those that they import, and so on."""
-    code = "\n".join(c.source for c in read(page).cells if c.cell_type == "code")
-    calls = [node for node in ast.walk(ast.parse(code)) if isinstance(node, ast.Call)]
-    names = [c.args[0].value for c in calls if ast.unparse(c.func) == "chapter" and c.args]
-    for used in {ROOT / "chapters" / f"{name}.md" for name in names} - seen:
-        seen |= {used} | _chapters_used(used, seen | {used})
-    return seen
-
-
-def is_fresh(page: Path, cache: JupyterCacheAbstract) -> bool:
-    """Whether the cache holds this page's outputs for its present fingerprint."""
-    try:
-        record = cache.match_cache_notebook(read(page))
-    except KeyError:
-        return False
-    return record.data.get("fingerprint") == fingerprint(page, cache)
-
-
-def execute(page: Path) -> tuple[nbformat.NotebookNode, float, str]:
-    """Run one page in its folder: (executed notebook, CPU seconds, traceback or '')."""
-    notebook = read(page)
-    os.environ |= {
-        "BOOK_RECORD": "1",
-        "OMP_NUM_THREADS": "1",
-        "PYDEVD_DISABLE_FILE_VALIDATION": "1",
-    }
-    client = NotebookClient(
-        notebook,
-        timeout=CELL_TIMEOUT,
-        record_timing=False,
-        extra_arguments=["--log-level=40"],
-        resources={"metadata": {"path": str(page.parent)}},
-    )
-    before, trouble = _children_seconds(), ""
-    try:
-        client.execute()
-    except CellExecutionError as error:
-        trouble = str(error)
-    return notebook, _children_seconds() - before, trouble
-
-
-def _children_seconds() -> float:
-    """CPU time of the kernels that this process has run; unlike wall time it ignores other load."""
-    times = os.times()
-    return times.children_user + times.children_system
-
-
-def run(build: Path) -> int:
-    """Execute the stale pages into the cache under `build`; the number that failed."""
+def open_cache(build: Path) -> JupyterCacheAbstract:
+    """The cache under `build`, with its database made, so that no two processes make it."""
     cache = get_cache(build / ".jupyter_cache")
-    known = notebooks()
-    stale = [page for page in known if not is_fresh(page, cache)]
-    print(
-        f"{len(known)} notebook(s), {len(stale)} to execute (BOOK_SEED={book_seed()})", flush=True
-    )
-    failures = 0
-    jobs = min(os.cpu_count() or 1, len(stale) or 1)
-    results = Parallel(n_jobs=jobs, return_as="generator")(delayed(execute)(p) for p in stale)
-    for page, (notebook, seconds, trouble) in zip(stale, results):
-        print(f"  {page.relative_to(ROOT)}  {seconds:.1f} s", flush=True)
-        if trouble:
-            failures += 1
-            print(trouble, file=sys.stderr)
+    cache.change_cache_limit(RECORDS_KEPT)
+    cache.list_cache_records()
+    return cache
+
+
+def recorded(cache: JupyterCacheAbstract, page: Path) -> nbformat.NotebookNode:
+    """The page's execution: the code cells with their outputs.
+
+    Raises:
+        KeyError: the page was not executed as it is now.
+    """
+    return cache.get_cache_bundle(cache.match_cache_notebook(read(page)).pk).nb
+
+
+def executions_of(cache: JupyterCacheAbstract) -> list[dict]:
+    """The data of all executions on record, the latest of a page last."""
+    found = [r.data for r in cache.list_cache_records() if r.data.get("executions")]
+    return sorted(found, key=lambda data: data["executions"])
+
+
+def store(
+    cache: JupyterCacheAbstract,
+    page: Path,
+    notebook: nbformat.NotebookNode,
+    state: str,
+    seconds: float,
+    scale: float,
+) -> None:
+    """Keep an executed notebook where the book's build finds it.
+
+    Args:
+        state: the page's fingerprint when it was begun.
+        seconds: CPU seconds of the execution.
+        scale: seconds on the reference machine for one of this machine's.
+    """
+    before = [d["executions"] for d in executions_of(cache) if d["page"] == name(page)]
+    data = {
+        "page": name(page),
+        "fingerprint": state,
+        "executed": datetime.now(UTC).isoformat(timespec="seconds"),
+        "execution_seconds": seconds,
+        "reference_seconds": seconds * scale,
+        "executions": 1 + max(before, default=0),
+    }
+    _file(cache, page, notebook, data)
+
+
+def _file(cache, page: Path, notebook: nbformat.NotebookNode, data: dict) -> None:
+    bundle = CacheBundleIn(notebook, str(page), data=data)
+    cache.cache_notebook_bundle(bundle, check_validity=False, overwrite=True)
+
+
+def not_executed(page: Path) -> dict:
+    """The data of a page that is shown without outputs."""
+    return {"page": name(page), "fingerprint": "", "executions": 0}
+
+
+def look(cache: JupyterCacheAbstract, pages: list[Path]) -> tuple[list[Path], list[str]]:
+    """The stale ones of the pages, and a line for each that is no Python."""
+    records = {r.data["fingerprint"]: r for r in cache.list_cache_records() if r.data}
+    stale, faults = [], []
+    for page in pages:
+        try:
+            record = records.get(fingerprint(page))
+        except SyntaxError as error:
+            where = Path(error.filename).relative_to(ROOT)
+            faults.append(f"{where}:{error.lineno}: SyntaxError: {error.msg}")
             continue
-        data = {"execution_seconds": seconds, "fingerprint": fingerprint(page, cache)}
-        bundle = CacheBundleIn(notebook, str(page), data=data)
-        cache.cache_notebook_bundle(bundle, check_validity=False, overwrite=True)
-    return failures
+        if record is None:
+            stale.append(page)
+        else:
+            _refile(cache, page, record)
+    return stale, list(dict.fromkeys(faults))
+
+
+def _refile(cache: JupyterCacheAbstract, page: Path, record) -> None:
+    """File a record under the page's present source, which differs in comments or layout."""
+    notebook = read(page)
+    if cache.create_hashed_notebook(notebook)[1] == record.hashkey:
+        return
+    old = cache.get_cache_bundle(record.pk).nb.cells
+    new = [cell for cell in notebook.cells if cell.cell_type == "code"]
+    for cell, executed in zip(new, old, strict=True):
+        cell.outputs, cell.execution_count = executed.outputs, executed.execution_count
+    _file(cache, page, notebook, record.data)
+
+
+def leave_out(cache: JupyterCacheAbstract, pages: list[Path]) -> None:
+    """File pages that are not to be executed now, so that the build shows them without outputs."""
+    for page in pages:
+        try:
+            cache.match_cache_notebook(read(page))
+        except KeyError:
+            _file(cache, page, read(page), not_executed(page))
+
+
+def run(build: Path, names: Iterable[str] = (), check: bool = False) -> list[str]:
+    """Execute the stale ones of the pages named (all for none); one line a fault.
+
+    Args:
+        build: the folder of the cache.
+        check: look at the records of the other pages, too, as tests.
+    """
+    wanted = chosen(names)
+    faults = pairs.follow(wanted)
+    cache = open_cache(build)
+    stale, unreadable = look(cache, wanted)
+    faults += unreadable
+    seconds = dict.fromkeys(stale, USUAL_SECONDS)
+    for data in executions_of(cache):
+        if page_named(data["page"]) in seconds:
+            seconds[page_named(data["page"])] = data["execution_seconds"]
+    print(
+        f"{len(wanted)} notebook(s), {len(stale)} to execute (BOOK_SEED={book_seed()})", flush=True
+    )
+    fresh = [p for p in wanted if p not in stale] if check and not unreadable else []
+    if stale or fresh:
+        from book import recorder  # which needs this module
+
+        faults += recorder.run(build, stale, fresh, seconds)
+    leave_out(cache, [page for page in notebooks() if page not in wanted])
+    return faults
+
+
+def gather(build: Path, others: Iterable[Path]) -> None:
+    """Take over the executions that other machines made, from copies of their caches."""
+    cache = open_cache(build)
+    for other in map(get_cache, others):
+        for record in other.list_cache_records():
+            if record.data.get("executions"):
+                notebook = other.get_cache_bundle(record.pk).nb
+                _file(cache, page_named(record.data["page"]), notebook, record.data)
+
+
+def executions(build: Path, names: Iterable[str] = ()) -> str:
+    """A sentence: how often the notebooks named were executed since `build` was made."""
+    times = Counter()
+    for data in executions_of(open_cache(build)):
+        times[data["page"]] = data["executions"]
+    times = {name(page): times[name(page)] for page in chosen(names)}
+    once = sum(number == 1 for number in times.values())
+    others = ", ".join(f"{page} {number} times" for page, number in times.items() if number != 1)
+    said = f"{once} of {len(times)} notebooks executed once since {build} was made"
+    return said + (f"; {others}" if others else "")
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("build", type=Path, help="the folder that holds the cache, such as _build")
-    return 1 if run(parser.parse_args().build) else 0
+    parser.add_argument("pages", nargs="*", help="such as kan or ntk/features; all by default")
+    parser.add_argument("--gather", nargs="+", type=Path, help="copies of other machines' caches")
+    given = parser.parse_args()
+    given.build.mkdir(parents=True, exist_ok=True)
+    if given.gather:
+        gather(given.build, given.gather)
+        print(executions(given.build))
+        return 0
+    faults = run(given.build, given.pages)
+    print("\n".join(faults), file=sys.stderr)
+    return 1 if faults else 0
 
 
 if __name__ == "__main__":

@@ -2,17 +2,15 @@
 
 import ast
 import difflib
-import linecache
+import re
 import sys
 from pathlib import Path
 from types import ModuleType
 
-import jupytext
-
 from helpers.atlas import INSTALLED, REPOSITORY, source
 
 DEFINITIONS = (ast.Import, ast.ImportFrom, ast.FunctionDef, ast.ClassDef)
-FORMAT = {"extension": ".md", "format_name": "myst"}
+CELL = re.compile(r"(`{3,})\{code-cell\}")
 
 
 def chapter(name: str) -> ModuleType:
@@ -32,24 +30,53 @@ def chapter(name: str) -> ModuleType:
     if module_name in sys.modules:
         return sys.modules[module_name]
     path = _find(name)
-    code = definitions(path)
+    code = compile(definitions(path), str(path), "exec")
     module = ModuleType(module_name, f"Definitions of {path.name}")
-    module.__file__ = f"<definitions of {path}>"
-    linecache.cache[module.__file__] = (len(code), None, code.splitlines(True), module.__file__)
+    module.__file__ = str(path)
     sys.modules[module_name] = module
     try:
-        exec(compile(code, module.__file__, "exec"), module.__dict__)
+        exec(code, module.__dict__)
     except BaseException:
         del sys.modules[module_name]
         raise
     return module
 
 
-def definitions(path: Path) -> str:
-    """The source of a chapter's imports, functions, classes and constants."""
-    cells = (c.source for c in jupytext.read(path, fmt=FORMAT).cells if c.cell_type == "code")
-    nodes = [node for cell in cells for node in ast.parse(cell).body if _is_definition(node)]
-    return "\n\n".join(ast.unparse(node) for node in nodes) + "\n"
+def definitions(path: Path) -> ast.Module:
+    """A chapter's imports, functions, classes and constants, with their lines in its file.
+
+    Raises:
+        SyntaxError: a cell is no Python; file and line are those of the chapter.
+    """
+    trees = (parsed(source, path, line) for line, source in code_cells(path))
+    return ast.Module([node for tree in trees for node in tree.body if _is_definition(node)], [])
+
+
+def code_cells(path: Path) -> list[tuple[int, str]]:
+    """A chapter's code cells: the line of the file on which each begins, and its source."""
+    lines = path.read_text(encoding="utf-8").splitlines()
+    found, n = [], 0
+    while n < len(lines):
+        n += 1
+        if not (fence := CELL.match(lines[n - 1])):
+            continue
+        end = next((i for i in range(n, len(lines)) if lines[i].rstrip() == fence[1]), len(lines))
+        if n < end and lines[n] == "---":
+            n = lines.index("---", n + 1) + 1
+        while n < end and (lines[n].startswith(":") or not lines[n].strip()):
+            n += 1
+        found.append((n + 1, "\n".join(lines[n:end]).rstrip()))
+        n = end + 1
+    return found
+
+
+def parsed(source: str, path: Path, line: int) -> ast.Module:
+    """The tree of a cell that begins on a line of a file, on which errors report.
+
+    Raises:
+        SyntaxError: the cell is no Python; file and line are those of the chapter.
+    """
+    return ast.parse("\n" * (line - 1) + source, filename=str(path))
 
 
 def _is_definition(node: ast.stmt) -> bool:

@@ -65,10 +65,9 @@ def claim(
     text = f"{key}: {says} Measured {value:.3g}, bar: {bar_text(record)}."
     bundle = {"text/html": _box(record), "text/plain": text}
     display(bundle, metadata={METADATA: record}, raw=True)
-    if holds and not reproduces:
-        raise ClaimFailed(f"{text} It holds after all: drop reproduces=False.")
-    if not holds and reproduces:
-        raise ClaimFailed(f"{text} It does not hold.")
+    if holds != reproduces:
+        why = "it holds after all: drop reproduces=False" if holds else "it does not hold"
+        raise ClaimFailed(f"measured {value:.3g}, bar {bar_text(record)}: {why} ({key}: {says})")
 
 
 def bar_text(record: dict) -> str:

@@ -1,20 +1,15 @@
-"""Data sets that need no download: what scikit-learn and scikit-image ship, ready for torch."""
+"""Data sets that need no download: what scikit-learn and scikit-image ship, ready for torch.
+
+These two take seconds to import, so they are imported by the functions that need them.
+"""
 
 from typing import NamedTuple
 
 import numpy as np
 import torch
-from skimage import data as images
-from sklearn import datasets
-from sklearn.model_selection import train_test_split
-from sklearn.preprocessing import StandardScaler
 from torch import Tensor
 
-TABLES = {
-    "digits": datasets.load_digits,
-    "wine": datasets.load_wine,
-    "breast_cancer": datasets.load_breast_cancer,
-}
+TABLES = ("digits", "wine", "breast_cancer")
 
 
 class Split(NamedTuple):
@@ -44,7 +39,11 @@ def table(name: str, *, test_size: float = 0.3, rng: np.random.Generator) -> Spl
     """
     if name not in TABLES:
         raise ValueError(f"data.table({name!r}): the sets are {', '.join(TABLES)}")
-    x, y = TABLES[name](return_X_y=True)
+    from sklearn import datasets
+    from sklearn.model_selection import train_test_split
+    from sklearn.preprocessing import StandardScaler
+
+    x, y = getattr(datasets, f"load_{name}")(return_X_y=True)
     seed = int(rng.integers(2**31))
     x, x_test, y, y_test = train_test_split(
         x, y, test_size=test_size, stratify=y, random_state=seed
@@ -68,5 +67,7 @@ def camera(size: int = 64) -> Tensor:
     """
     if not 8 <= size <= 256:
         raise ValueError(f"data.camera(size={size}): a side has 8 to 256 pixels")
+    from skimage import data as images
+
     crop = torch.tensor(images.camera()[60:316, 130:386], dtype=torch.float32)[None, None] / 255
     return torch.nn.functional.interpolate(crop, (size, size), mode="area")[0, 0]

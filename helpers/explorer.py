@@ -1,6 +1,5 @@
 """Sliders in three lives: widgets on a live kernel, recorded frames on a page, one in a PDF."""
 
-import contextlib
 import html
 import inspect
 import itertools
@@ -10,6 +9,7 @@ from collections.abc import Callable
 
 import ipywidgets
 from IPython.display import display
+from matplotlib.figure import Figure
 
 from helpers import frames, knobs, page
 from helpers.runtime import recording
@@ -64,6 +64,7 @@ class Explorer:
         grid = itertools.product(*(knob.values for knob in self.knobs))
         self.settings = [dict(zip(self.start, values)) for values in grid]
         self.kind: str | None = None
+        self.first: Figure | None = None  # as drawn for the default setting
         self.errors: list[str] = []
         self._drawn: dict[str, str] = {}
         self._check_budget()
@@ -74,7 +75,8 @@ class Explorer:
         if where not in self._drawn:
             try:
                 figure = frames.figure_of(self.draw, **setting)
-                self.kind = self.kind or frames.smallest_format(figure)
+                self.kind = self.kind or frames.best_format(figure)
+                self.first = figure if setting == self.start else self.first
                 self._drawn[where] = frames.RENDERERS[self.kind](figure)
             except Exception as error:
                 message = f"{self.name}({where}): {type(error).__name__}: {error}"
@@ -87,7 +89,7 @@ class Explorer:
         live = self.knobs and not recording()
         bundle = self._live() if live else {"text/html": self.record()}
         metadata = {} if live else {METADATA: self.summary}
-        bundle = {"text/plain": self.caption, **self._print(), **bundle}
+        bundle = {"text/plain": self.caption, **bundle, **self._print()}
         display(bundle, metadata=metadata, raw=True)
         if self.errors and not recording():
             raise RuntimeError(self.errors[0])
@@ -131,10 +133,9 @@ class Explorer:
 
     def _print(self) -> dict:
         """The default frame as PNG, for PDF; nothing where it cannot be drawn."""
-        with contextlib.suppress(Exception):
-            image = frames.png(frames.figure_of(self.draw, **self.start), scale=2)
-            return {"image/png": b64encode(image).decode()}
-        return {}
+        if self.first is None:
+            return {}
+        return {"image/png": b64encode(frames.png(self.first)).decode()}
 
     def _check_budget(self) -> None:
         total = len(self.settings)

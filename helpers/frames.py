@@ -8,12 +8,16 @@ from collections.abc import Callable
 from functools import partial
 
 import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 from PIL import Image
 
 from helpers.style import INK
 
 CSS_PIXELS_PER_INCH = 120
+SVG_SUFFICES = 9000
 NOT_DRAWN = re.compile(r"<metadata>.*?</metadata>|<style.*?</style>|<!--.*?-->", re.DOTALL)
 TAG = re.compile(r"<[^>]+>", re.DOTALL)
 LONG_NUMBER = re.compile(r"-?\d+\.\d{3,}(?!\d|e)")
@@ -36,15 +40,18 @@ def figure_of(draw: Callable[..., object], **setting) -> Figure:
             plt.close(number)
     if len(drawn) != 1:
         raise ValueError(f"{draw.__name__} must draw one figure for a slider; it drew {len(drawn)}")
-    drawn[0].draw_without_rendering()
-    drawn[0].set_layout_engine("none")  # laid out once: equal drawings give equal frames
-    return drawn[0]
+    figure = drawn[0]
+    if layout := figure.get_layout_engine():
+        layout.execute(figure)
+    figure.set_layout_engine("none")  # laid out once: equal drawings give equal frames
+    return figure
 
 
 def svg(figure: Figure) -> str:
     """An SVG element one line an element, numbers rounded, INK replaced by the page's colour."""
     buffer = io.StringIO()
-    figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
+    canvas = FigureCanvasSVG(figure)  # savefig would draw once more, to lay out what is laid out
+    canvas.print_svg(buffer, metadata={"Date": None, "Creator": None})
     text = buffer.getvalue()
     text = NOT_DRAWN.sub("", text[text.index("<svg") :])
     used = set(REFERENCE.findall(text))
@@ -67,17 +74,26 @@ def _shorter(match: re.Match) -> str:
     return f"{value:.2f}".rstrip("0").rstrip(".") if abs(value) >= 1 else f"{value:.3g}"
 
 
-def png(figure: Figure, scale: float = 1.6) -> bytes:
-    """The figure as PNG on white paper, `scale` device pixels to a CSS pixel."""
+def pixels(figure: Figure, scale: float) -> Image.Image:
+    """The figure on white paper, `scale` device pixels to a CSS pixel; the figure is unchanged."""
+    dpi, paper = figure.dpi, figure.get_facecolor()
+    figure.set(dpi=scale * CSS_PIXELS_PER_INCH, facecolor="white")
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()
+    figure.set(dpi=dpi, facecolor=paper)
+    return Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB")
+
+
+def png(figure: Figure, scale: float = 2) -> bytes:
+    """The figure as a PNG file, for print."""
     buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=scale * CSS_PIXELS_PER_INCH, facecolor="white")
+    pixels(figure, scale).save(buffer, "png")
     return buffer.getvalue()
 
 
 def picture(figure: Figure, kind: str) -> str:
     """The figure as an `<img>`, kind "png" (64 colours) or "webp"."""
-    image = Image.open(io.BytesIO(png(figure))).convert("RGB")
-    buffer = io.BytesIO()
+    image, buffer = pixels(figure, 1.6), io.BytesIO()
     if kind == "png":
         image.quantize(64).save(buffer, "png", optimize=True)
     else:
@@ -100,8 +116,10 @@ def weight(markup: str) -> int:
     return len(gzip.compress(markup.encode(), 6))
 
 
-def smallest_format(figure: Figure) -> str:
-    """The name of the renderer whose markup for this figure weighs least."""
+def best_format(figure: Figure) -> str:
+    """The renderer for this figure: SVG up to SVG_SUFFICES bytes, else whichever weighs least."""
+    if weight(svg(figure)) <= SVG_SUFFICES:
+        return "svg"
     return min(RENDERERS, key=lambda name: weight(RENDERERS[name](figure)))
 
 

@@ -3,12 +3,15 @@
 import functools
 import http.server
 import os
+import sys
 import threading
+from collections import Counter
 from pathlib import Path
 
 import pytest
 
 from book import execute
+from tests import selection
 
 ROOT = execute.ROOT
 CHROMIUM_FLAGS = [
@@ -19,6 +22,13 @@ CHROMIUM_FLAGS = [
     "--disable-sync",
     "--no-first-run",
 ]
+KINDS = {
+    "test_browser": "pages in the browser",
+    "test_lab": "JupyterLab",
+    "test_exercises": "exercises",
+    "test_book": "the built book",
+}
+OTHER = "definitions and helpers"
 
 
 class QuietHandler(http.server.SimpleHTTPRequestHandler):
@@ -56,8 +66,6 @@ def address(site) -> str:
 @pytest.fixture(scope="session")
 def runs(out) -> dict:
     """The executed notebooks by docname, as the book's own pages see them."""
-    import sys
-
     sys.path.insert(0, str(ROOT / "book" / "_ext"))
     import executed
 
@@ -69,9 +77,12 @@ def browser():
     from playwright.sync_api import sync_playwright
 
     from tests.install_chromium import chromium
+    from tests.visit import PATIENCE_MS
 
     with sync_playwright() as play:
-        running = play.chromium.launch(executable_path=chromium(), args=CHROMIUM_FLAGS)
+        running = play.chromium.launch(
+            executable_path=chromium(), args=CHROMIUM_FLAGS, timeout=PATIENCE_MS
+        )
         yield running
         running.close()
 
@@ -82,17 +93,26 @@ def seen(record_property):
     return lambda kind, number=1: record_property(kind, number)
 
 
+def pytest_configure(config) -> None:
+    config.addinivalue_line("markers", "page(names): the pages to which a test belongs")
+    config.addinivalue_line("markers", "whole: the test needs the executions of all pages")
+
+
+def pytest_collection_modifyitems(config, items: list) -> None:
+    selection.select(config, items)
+
+
 def pytest_terminal_summary(terminalreporter) -> None:
-    """Say how much was run: notebooks and their cells, slider settings, browser checks."""
+    """Say how much was checked, and how many seconds each kind of test took."""
     reports = [r for kind in ("passed", "failed") for r in terminalreporter.getreports(kind)]
-    cells = [r.nodeid for r in reports if ".ipynb::" in r.nodeid and r.when == "call"]
-    count = {"slider settings": 0, "browser checks": 0}
+    count, seconds = Counter(), Counter()
     for report in reports:
-        for kind, number in report.user_properties:
-            if kind in count:
-                count[kind] += number
-    notebooks = len({cell.split("::")[0] for cell in cells})
+        module = Path(report.nodeid.split("::")[0]).stem
+        seconds[KINDS.get(module, OTHER)] += report.duration
+        count.update(dict(report.user_properties) if report.when == "call" else {})
     terminalreporter.write_line(
-        f"{notebooks} notebooks, {len(cells)} cells, {count['slider settings']} slider settings, "
-        f"{count['browser checks']} browser checks (BOOK_SEED={os.environ.get('BOOK_SEED', '0')})"
+        f"{count['slider settings']} slider settings, {count['browser checks']} browser checks "
+        f"(BOOK_SEED={os.environ.get('BOOK_SEED', '0')})"
     )
+    took = ", ".join(f"{kind} {spent:.0f} s" for kind, spent in seconds.most_common())
+    terminalreporter.write_line(f"Over all processes: {took}")

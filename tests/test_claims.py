@@ -30,7 +30,7 @@ def test_a_claim_that_holds_is_recorded(shown, bar):
 
 @pytest.mark.parametrize("bar", [{"at_most": 0.1}, {"at_least": 1.0}, {"between": (0.6, 1.0)}])
 def test_a_missed_bar_shows_its_box_and_raises(shown, bar):
-    with pytest.raises(ClaimFailed, match=r"Measured 0\.5.*does not hold"):
+    with pytest.raises(ClaimFailed, match=r"measured 0\.5, bar .*does not hold"):
         claim("kan", "Half is enough.", measured=0.5, **bar)
     assert "claim-fails" in shown[0][0]["text/html"]
 

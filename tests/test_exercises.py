@@ -1,12 +1,15 @@
 """Every exercise: the solution passes its check; the stub and a plausible wrong answer fail it."""
 
+import functools
+from pathlib import Path
+from types import CodeType
 from typing import NamedTuple
 
 import jupytext
 import pytest
 from nbformat import NotebookNode
 
-from book import course, pairs
+from book import course, execute, pairs
 from helpers import chapters
 
 LEAST = {"chapter": 4, "deep dive": 2}
@@ -19,7 +22,7 @@ class Exercise(NamedTuple):
     source: str
     wrong: str
     check: str
-    page: str
+    page: Path
 
 
 def grade_id(cell: NotebookNode) -> str:
@@ -34,17 +37,22 @@ def exercises() -> list[Exercise]:
             if course.has_solution(cell.source):
                 name, wrong = grade_id(cell), cell.metadata.get("wrong_answer", "")
                 assert after.metadata.get("nbgrader", {}).get("grade"), f"{name}: no check follows"
-                found.append(Exercise(name, cell.source, wrong, after.source, str(page)))
+                found.append(Exercise(name, cell.source, wrong, after.source, page))
     return found
 
 
 EXERCISES = exercises()
 
 
+@functools.cache
+def defined(page: Path) -> CodeType:
+    return compile(chapters.definitions(page), str(page), "exec")
+
+
 def run(exercise: Exercise, answer: str) -> None:
     """The chapter's definitions, one answer, its check."""
     space: dict = {}
-    exec(chapters.definitions(chapters.Path(exercise.page)), space)
+    exec(defined(exercise.page), space)
     exec(answer, space)
     exec(exercise.check, space)
 
@@ -69,10 +77,14 @@ class TestExercise:
         assert len(str(caught.value)) > 30, "the check must say what is wrong"
 
 
-@pytest.mark.parametrize("page", pairs.sources(), ids=lambda p: p.stem)
+@pytest.mark.parametrize("page", pairs.sources(), ids=execute.name)
 def test_every_chapter_has_exercises(page):
     kind = "chapter" if page.parent == pairs.CHAPTERS else "deep dive"
-    assert sum(e.page == str(page) for e in EXERCISES) >= LEAST[kind]
+    found = sum(exercise.page == page for exercise in EXERCISES)
+    assert found >= LEAST[kind], (
+        f"{execute.name(page)}.md has {found} exercise(s), a {kind} needs {LEAST[kind]}: "
+        "each is a cell with a solution between nbgrader's marks, then a cell that checks it"
+    )
 
 
 def test_stub_keeps_the_indentation():

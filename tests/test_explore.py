@@ -130,7 +130,7 @@ def test_images_become_quantised_pictures():
         ax.pcolormesh(np.random.default_rng(0).random((60, 60)))
 
     figure = frames.figure_of(noise)
-    kind = frames.smallest_format(figure)
+    kind = frames.best_format(figure)
     assert kind in ("png", "webp")
     assert frames.weight(frames.RENDERERS[kind](figure)) < frames.weight(frames.svg(figure))
 

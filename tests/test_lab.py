@@ -1,4 +1,4 @@
-"""A chapter in a real JupyterLab: run all cells, move a slider, the figure changes."""
+"""Chapters in a real JupyterLab: a slider moves its figure; opening, running, saving is no edit."""
 
 import contextlib
 import os
@@ -12,16 +12,20 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, TimeoutError
 
+from book import pairs
 from tests.conftest import ROOT
+from tests.visit import PATIENCE_MS
 
 TOKEN = "a-token-for-this-test"
-MINUTES = 60_000
+SECONDS_TO_START = 600
+PAIR = ("chapters/kan/symbols.md", "chapters/kan/symbols.ipynb")
 
 
 @pytest.fixture
 def lab(tmp_path):
     """JupyterLab over a copy of the chapters, so that saving changes nothing here."""
     shutil.copytree(ROOT / "chapters", tmp_path / "chapters")
+    shutil.copy(ROOT / "pyproject.toml", tmp_path)
     settings = tmp_path / "settings" / "@jupyterlab" / "notebook-extension"
     settings.mkdir(parents=True)
     (settings / "tracker.jupyterlab-settings").write_text('{"windowingMode": "none"}')
@@ -37,11 +41,11 @@ def lab(tmp_path):
             yield _address(log, server)
         finally:
             server.terminate()
-            server.wait(timeout=20)
+            server.wait(timeout=60)
 
 
 def _address(log: Path, server: subprocess.Popen) -> str:
-    for _ in range(240):
+    for _ in range(4 * SECONDS_TO_START):
         if found := re.search(r"http://127\.0\.0\.1:\d+/lab", log.read_text()):
             return found[0]
         assert server.poll() is None, log.read_text()
@@ -49,13 +53,22 @@ def _address(log: Path, server: subprocess.Popen) -> str:
     raise AssertionError(f"JupyterLab did not start:\n{log.read_text()}")
 
 
-def run_all(page: Page) -> None:
-    """Choose Run All Cells, again if the kernel was not yet there to take it."""
-    for _ in range(8):
+def opened(browser, lab: str, address: str) -> Page:
+    """A page of JupyterLab with one notebook open."""
+    page = browser.new_page(viewport={"width": 1400, "height": 1000})
+    page.set_default_timeout(PATIENCE_MS)
+    page.goto(f"{lab}/tree/{address}?token={TOKEN}")
+    page.locator(".jp-Notebook .jp-CodeCell").first.wait_for()
+    return page
+
+
+def run(page: Page, command: str) -> None:
+    """Choose a command of the menu Run, again if the kernel was not yet there to take it."""
+    for _ in range(60):
         if page.locator(".jp-Dialog").count():  # which kernel, while it is still starting
             page.locator(".jp-Dialog .jp-mod-accept").click()
         page.get_by_role("menuitem", name="Run", exact=True).click()
-        page.get_by_text("Run All Cells", exact=True).click()
+        page.get_by_text(command, exact=True).click()
         running = page.locator(".jp-InputPrompt", has_text=re.compile(r"\[(\*|\d+)\]"))
         with contextlib.suppress(TimeoutError):
             running.first.wait_for(timeout=5_000)
@@ -64,12 +77,10 @@ def run_all(page: Page) -> None:
 
 
 def test_a_slider_moves_on_a_live_kernel(browser, lab, seen):
-    page = browser.new_page(viewport={"width": 1400, "height": 1000})
-    page.goto(f"{lab}/tree/chapters/kan.ipynb?token={TOKEN}")
-    page.locator(".jp-Notebook .jp-CodeCell").first.wait_for(timeout=2 * MINUTES)
-    run_all(page)
+    page = opened(browser, lab, "chapters/kan.ipynb")
+    run(page, "Run All Cells")
     handle = page.locator(".jp-OutputArea .noUi-handle").first
-    handle.wait_for(state="attached", timeout=3 * MINUTES)
+    handle.wait_for(state="attached")
     seen("browser checks")
     box = page.locator(".jp-OutputArea .widget-vbox:has(.noUi-handle)").first
     picture = box.locator("svg, img").first
@@ -81,9 +92,41 @@ def test_a_slider_moves_on_a_live_kernel(browser, lab, seen):
     page.wait_for_function(
         "([box, old]) => box.querySelector('svg, img').outerHTML !== old",
         arg=[box.element_handle(), re.search(r"<svg.*?</svg>|<img[^>]*>", before, re.DOTALL)[0]],
-        timeout=2 * MINUTES,
     )
     seen("browser checks")
     assert (
         page.locator(".jp-OutputArea [data-mime-type='application/vnd.jupyter.error']").count() == 0
     )
+
+
+@pytest.mark.parametrize("address", [PAIR[1], f"{PAIR[0]}?factory=Notebook"], ids=["ipynb", "md"])
+def test_opening_running_and_saving_is_no_edit(browser, lab, tmp_path, monkeypatch, address):
+    """After `make pairs` both files are as they are committed, and no checkpoint is a chapter."""
+    page = opened(browser, lab, address.replace("?factory=Notebook", ""))
+    if address.endswith("factory=Notebook"):
+        page.goto(f"{lab}/tree/{PAIR[0]}?factory=Jupytext+Notebook&token={TOKEN}")
+        page.locator(".jp-Notebook .jp-CodeCell").first.wait_for()
+    text, notebook = (tmp_path / file for file in PAIR)
+    before = notebook.stat().st_mtime_ns
+    page.locator(".jp-CodeCell .jp-InputArea").first.click()
+    run(page, "Run Selected Cell")
+    page.locator(".jp-InputPrompt", has_text="[1]").first.wait_for()
+    page.keyboard.press("Escape")
+    page.keyboard.press("Control+s")
+    deadline = time.monotonic() + SECONDS_TO_START
+    while notebook.stat().st_mtime_ns == before and time.monotonic() < deadline:
+        time.sleep(0.2)
+    page.wait_for_timeout(1000)  # the second file of the pair
+    monkeypatch.setattr(pairs, "ROOT", tmp_path)
+    monkeypatch.setattr(pairs, "CHAPTERS", tmp_path / "chapters")
+    assert pairs.edited(text) == []
+    assert pairs.main() == 0
+    for file in PAIR:
+        assert (tmp_path / file).read_bytes() == (ROOT / file).read_bytes(), file
+    assert names(tmp_path) == names(ROOT)
+
+
+def names(folder: Path) -> set[Path]:
+    """The notebooks below a folder's chapters."""
+    found = (folder / "chapters").rglob("*.ipynb")
+    return {p.relative_to(folder) for p in found if pairs.CHECKPOINTS not in p.parts}

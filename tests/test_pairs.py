@@ -1,4 +1,9 @@
-"""Each chapter is a pair in step, committed without outputs, listed in the table of contents."""
+"""Each chapter is a pair in step, as jupytext and JupyterLab save it; no edit is lost silently."""
+
+import json
+import re
+import shutil
+import subprocess
 
 import nbformat
 import pytest
@@ -8,25 +13,127 @@ from book import execute, pairs
 SOURCES = pairs.sources()
 
 
-@pytest.mark.parametrize("source", SOURCES, ids=lambda p: p.stem)
-def test_the_pair_is_in_step(source):
-    target = source.with_suffix(".ipynb")
-    assert target.exists(), f"{target.name} is missing: run `make pairs`"
-    written = target.read_text(encoding="utf-8")
-    outputs = [c for c in nbformat.reads(written, 4).cells if c.get("outputs")]
-    assert not outputs, f"{target.name} is kept without outputs: run `make pairs`"
-    assert written == pairs.notebook_text(source), (
-        f"{target.name} and {source.name} differ: keep what you edited last, by `make pairs` "
-        f"(from the .md) or `jupytext --to md:myst {target.name}` (from the .ipynb)"
-    )
+@pytest.mark.parametrize("source", SOURCES, ids=execute.name)
+def test_the_pair_is_as_make_pairs_writes_it(source):
+    assert pairs.committed(source), f"run `make pairs`, and commit both files of {source.name}"
+
+
+@pytest.mark.parametrize("source", SOURCES, ids=execute.name)
+def test_the_notebook_validates_with_unique_cell_ids(source):
+    notebook = nbformat.read(source.with_suffix(".ipynb"), nbformat.NO_CONVERT)
+    nbformat.validate(notebook)
+    ids = [cell.id for cell in notebook.cells]
+    assert len(set(ids)) == len(ids)
 
 
 def test_no_notebook_stands_alone():
-    notebooks = set(pairs.CHAPTERS.rglob("*.ipynb"))
-    paired = {source.with_suffix(".ipynb") for source in SOURCES}
-    strays = {p for p in notebooks - paired if ".ipynb_checkpoints" not in p.parts}
+    notebooks = {p for p in execute.CHAPTERS.rglob("*.ipynb") if pairs.CHECKPOINTS not in p.parts}
+    strays = notebooks - {source.with_suffix(".ipynb") for source in SOURCES}
     assert not strays, f"no .md beside {strays}"
 
 
 def test_every_chapter_is_in_the_table_of_contents():
-    assert set(SOURCES) <= set(execute.notebooks())
+    assert set(SOURCES) <= set(execute.notebooks()), "a line for each chapter in _toc.yml"
+
+
+@pytest.fixture
+def book(tmp_path, monkeypatch):
+    """A copy of one pair in a repository of its own."""
+    (tmp_path / "chapters").mkdir()
+    for ending in (".md", ".ipynb"):
+        shutil.copy(execute.page_named("kan").with_suffix(ending), tmp_path / "chapters")
+    monkeypatch.setattr(pairs, "ROOT", tmp_path)
+    monkeypatch.setattr(pairs, "CHAPTERS", tmp_path / "chapters")
+    monkeypatch.delenv("KEEP", raising=False)
+    return tmp_path
+
+
+def change(file, old: str, new: str) -> None:
+    text = file.read_text(encoding="utf-8")
+    assert old in text
+    file.write_text(text.replace(old, new, 1), encoding="utf-8")
+
+
+class TestMakePairs:
+    @pytest.fixture(autouse=True)
+    def pair(self, book):
+        self.md, self.ipynb = (book / "chapters" / f"kan.{end}" for end in ("md", "ipynb"))
+
+    def test_a_changed_text_is_written_to_the_notebook(self):
+        change(self.md, "# Kolmogorov-Arnold", "# The Kolmogorov-Arnold")
+        assert pairs.follow([self.md]) == []
+        assert "# The Kolmogorov-Arnold" in self.ipynb.read_text(encoding="utf-8")
+        assert pairs.committed(self.md)
+
+    def test_a_notebook_edited_by_itself_is_not_overwritten(self, capsys, monkeypatch):
+        change(self.ipynb, "# Kolmogorov-Arnold", "# My Kolmogorov-Arnold")
+        before = self.ipynb.read_bytes()
+        assert pairs.main() == 1
+        said = capsys.readouterr().err
+        assert "cell 1 differs: '# My Kolmogorov-Arnold" in said
+        assert "KEEP=ipynb" in said and "KEEP=md" in said
+        assert len(pairs.follow([self.md])) == 1 and self.ipynb.read_bytes() == before
+        monkeypatch.setenv("KEEP", "ipynb")
+        assert pairs.main() == 0 and "# My Kolm" in self.md.read_text(encoding="utf-8")
+
+    def test_keeping_the_text(self, monkeypatch):
+        change(self.ipynb, "# Kolmogorov-Arnold", "# My Kolmogorov-Arnold")
+        monkeypatch.setenv("KEEP", "md")
+        assert pairs.main() == 0 and "# My Kolm" not in self.ipynb.read_text(encoding="utf-8")
+
+    def test_a_deleted_cell_is_named(self):
+        notebook = json.loads(self.ipynb.read_text(encoding="utf-8"))
+        del notebook["cells"][0]
+        self.ipynb.write_text(json.dumps(notebook), encoding="utf-8")
+        assert pairs.edited(self.md) == ["the .ipynb lacks: '# Kolmogorov-Arnold networks'"]
+
+    def test_conflict_markers_are_refused(self, capsys):
+        change(self.md, "## See it", "<<<<<<< HEAD\n## See it")
+        assert pairs.main() == 1
+        assert re.search(r"kan\.md:\d+: a conflict marker", capsys.readouterr().err)
+
+    def test_a_broken_notebook_is_written_anew(self):
+        self.ipynb.write_text("<<<<<<< HEAD\n{", encoding="utf-8")
+        assert pairs.main() == 0 and pairs.committed(self.md)
+
+    def test_checkpoints_are_no_chapters(self):
+        folder = self.md.parent / pairs.CHECKPOINTS
+        folder.mkdir()
+        shutil.copy(self.md, folder / "kan-checkpoint.md")
+        assert pairs.sources() == [self.md]
+
+    def test_outputs_and_versions_are_taken_out(self):
+        notebook = nbformat.read(self.ipynb, 4)
+        code = next(cell for cell in notebook.cells if cell.cell_type == "code")
+        code.outputs = [nbformat.v4.new_output("stream", text="3")]
+        code.execution_count, code.metadata["trusted"] = 7, True
+        notebook.metadata["language_info"] = {"name": "python", "version": "3.99"}
+        nbformat.write(notebook, self.ipynb)
+        assert pairs.edited(self.md) == [] and not pairs.committed(self.md)
+        assert pairs.main() == 0 and pairs.committed(self.md)
+
+
+def test_two_branches_that_change_one_page(book):
+    """The .md merges, or is resolved; the .ipynb stays valid, and `make pairs` writes it."""
+    md, ipynb = (book / "chapters" / f"kan.{ending}" for ending in ("md", "ipynb"))
+    shutil.copy(execute.ROOT / ".gitattributes", book)
+
+    def git(*words: str) -> int:
+        identity = ["-c", "user.name=a", "-c", "user.email=a@b", "-c", "init.defaultBranch=main"]
+        return subprocess.run(["git", *identity, *words], cwd=book, capture_output=True).returncode
+
+    git("init")
+    git("add", "-A")
+    git("commit", "-m", "start")
+    for branch, old, new in (("one", "## See it", "## Look"), ("two", "## Build it", "## Make it")):
+        git("checkout", "-b", branch, "main")
+        change(md, old, new)
+        pairs.main()
+        assert git("commit", "-am", branch) == 0
+    assert git("merge", "one") == 1
+    nbformat.read(ipynb, nbformat.NO_CONVERT)
+    assert pairs.main() == 0
+    git("add", "-A")
+    assert git("commit", "-m", "merged") == 0
+    assert "## Look" in ipynb.read_text(encoding="utf-8")
+    assert "## Make it" in ipynb.read_text(encoding="utf-8")

@@ -4,13 +4,12 @@ import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from jupyter_cache import get_cache
 from sphinx.environment import BuildEnvironment
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
-from book.execute import notebooks, read  # noqa: E402
+from book.execute import notebooks, open_cache, read  # noqa: E402
 from helpers import claims, explorer  # noqa: E402
 
 
@@ -20,7 +19,9 @@ class Run:
 
     docname: str
     seconds: float = 0.0
+    reference_seconds: float = 0.0
     fingerprint: str = ""
+    when: str = ""
     cells: int = 0
     claims: list[dict] = field(default_factory=list)
     figures: list[dict] = field(default_factory=list)
@@ -29,7 +30,7 @@ class Run:
 
 def runs(cache_path: Path) -> dict[str, Run]:
     """The run of every notebook page, by docname, in the table of contents' order."""
-    cache = get_cache(cache_path)
+    cache = open_cache(cache_path.parent)
     found = {}
     for page in notebooks():
         run = Run(page.relative_to(ROOT).with_suffix("").as_posix())
@@ -39,7 +40,9 @@ def runs(cache_path: Path) -> dict[str, Run]:
         except KeyError:
             continue
         run.seconds = record.data.get("execution_seconds", 0.0)
-        run.fingerprint = f"{record.data.get('fingerprint')} {record.created}"
+        run.reference_seconds = record.data.get("reference_seconds", 0.0)
+        run.fingerprint = record.data.get("fingerprint", "")
+        run.when = record.data.get("executed", "")
         notebook = cache.get_cache_bundle(record.pk).nb
         run.cells = len(notebook.cells)
         for output in (o for cell in notebook.cells for o in cell.outputs):

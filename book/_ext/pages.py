@@ -76,7 +76,7 @@ def fill_chapter_box(app: Sphinx, doctree: nodes.document) -> None:
         settings = sum(figure["settings"] for figure in run.figures if figure["settings"] > 1)
         facts = {
             "Reading": f"{_reading_minutes(env.docname)} min",
-            "Execution": f"{run.seconds:.0f} s",
+            "Execution": f"{run.seconds:.0f} s" if run.fingerprint else "not in this build",
             "Sliders": f"{sum(f['settings'] > 1 for f in run.figures)}, {settings} settings",
             "Papers": papers_here or "none yet",
         }
@@ -172,22 +172,27 @@ class RunTimes(BookDirective):
     """How long each notebook takes to execute, all recorded frames included."""
 
     def run(self) -> list[nodes.Node]:
+        runs = [run for run in self.runs.values() if run.fingerprint]
         body = [
             f"<tr><td>{self.link(run.docname, run.docname)}</td><td>{run.seconds:.1f}</td>"
-            f"<td>{run.cells}</td><td>{len(run.claims)}</td>"
+            f"<td>{run.reference_seconds:.1f}</td><td>{run.cells}</td><td>{len(run.claims)}</td>"
             f"<td>{sum(f['settings'] for f in run.figures)}</td>"
             f"<td>{sum(f['bytes'] for f in run.figures) / 1e3:.0f}</td></tr>"
-            for run in self.runs.values()
+            for run in runs
         ]
         head = [
             "Notebook",
-            "Seconds",
+            "CPU seconds here",
+            "on the reference machine",
             "Code cells",
             "Claims",
             "Slider settings",
             "Frames, kB gzipped",
         ]
-        return [raw(table(head, body, "run-times", "Execution of each notebook in this build"))]
+        keys = {record["key"] for run in runs for record in run.claims}
+        paper = sum(run.reference_seconds for run in runs) / max(len(keys), 1)
+        caption = f"Execution of each notebook; {paper:.0f} reference seconds a paper ({len(keys)})"
+        return [raw(table(head, body, "run-times", caption))]
 
 
 def target_text(target: float | None) -> str:
@@ -210,10 +215,10 @@ class Benchmarks(BookDirective):
         body = [
             f"<tr><td>{html.escape(row['task'])}</td><td>{html.escape(row['ours'])}</td>"
             f"<td>{html.escape(row['peer'])}</td><td>{row['ratio']:.1f}</td>"
-            f"<td>{target_text(row['target'])}</td></tr>"
+            f"<td>{target_text(row['target'])}</td><td>{row['date']}</td></tr>"
             for row in report["rows"]
         ]
-        head = ["Task", "This book", "Peer", "Ratio", "Target"]
+        head = ["Task", "This book", "Peer", "Ratio", "Target", "Measured"]
         return [raw(table(head, body, "benchmarks", report["conditions"]))]
 
 
@@ -228,6 +233,9 @@ class Slider(BookDirective):
         if docname not in self.runs:
             raise self.error(f"slider: no notebook {docname}; there are {', '.join(self.runs)}")
         figures = self.runs[docname].html
+        if not self.runs[docname].fingerprint:
+            words = f"This figure appears when {docname} is executed."
+            return [nodes.paragraph(words, words)]
         if name not in figures:
             raise self.error(f"slider: {docname} has no figure {name}; it has {', '.join(figures)}")
         return [raw(figures[name])]

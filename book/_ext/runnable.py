@@ -1,6 +1,8 @@
 """The book's Sphinx extension: pages drawn from data, exercises with stubs, a quiet theme."""
 
+import html
 import os
+import re
 from pathlib import Path
 
 import executed
@@ -9,6 +11,7 @@ from docutils import nodes
 from fontTools import subset
 from fontTools.ttLib import TTFont
 from pages import DIRECTIVES, fill_chapter_box, raw
+from sphinx import addnodes
 from sphinx.application import Sphinx
 from sphinx.environment import BuildEnvironment
 
@@ -16,6 +19,8 @@ from book.course import has_solution, stub
 
 DRAWN_FROM_ALL_RUNS = ("book/index", "book/atlas", "book/ledger", "book/benchmarks", "book/about")
 FONTS = {"dejavu-sans": "DejaVuSans.ttf", "dejavu-sans-oblique": "DejaVuSans-Oblique.ttf"}
+FIGURE = re.compile(r"^@explore\(.*?^def (\w+)", re.DOTALL | re.MULTILINE)
+CAPTION = re.compile(r"<figcaption>(.*?)</figcaption>", re.DOTALL)
 FOLD = "Sections of this chapter"
 GLYPHS = [
     *range(0x20, 0x7F),
@@ -29,13 +34,20 @@ GLYPHS = [
 ]
 
 
-def changed_runs(app: Sphinx, env: BuildEnvironment, *_) -> list[str]:
-    """Pages to read again: those executed anew, and then those that are drawn from all runs."""
-    before = getattr(env, "runnable_fingerprints", {})
-    now = {name: run.fingerprint for name, run in executed.of(env).items()}
-    env.runnable_fingerprints = now
+def pages_to_read(app: Sphinx, env: BuildEnvironment, *_) -> list[str]:
+    """Unchanged pages that are read again: those executed anew, with those that are drawn from all
+    runs, and those that the last build did not bring to a good end (`book.build` keeps the list).
+    """
+    before = getattr(env, "runnable_runs", {})
+    now = {name: (run.fingerprint, run.when) for name, run in executed.of(env).items()}
+    env.runnable_runs = now
     again = {name for name in now if before.get(name) != now[name]}
-    return [name for name in (*again, *DRAWN_FROM_ALL_RUNS) if again and name in env.found_docs]
+    again |= set(DRAWN_FROM_ALL_RUNS) if again else set()
+    unfinished = Path(app.outdir).parent / f".to-read-{app.builder.name}"
+    if unfinished.exists():
+        again |= set(unfinished.read_text(encoding="utf-8").splitlines())
+    unfinished.write_text("\n".join(sorted(again)), encoding="utf-8")
+    return [name for name in sorted(again) if name in env.found_docs]
 
 
 def fold_solutions(app: Sphinx, doctree: nodes.document) -> None:
@@ -47,12 +59,31 @@ def fold_solutions(app: Sphinx, doctree: nodes.document) -> None:
         solution = block.deepcopy()
         block.children = [nodes.Text(stub(source))]
         block.rawsource = stub(source)
-        cell = block
-        while cell.parent and "cell" not in cell.get("classes", []):
-            cell = cell.parent
+        cell = _cell_of(block)
         fold = '<details class="solution"><summary>Worked solution</summary>'
         place = cell.parent.index(cell) + 1
         cell.parent[place:place] = [raw(fold), solution, raw("</details>")]
+
+
+def caption_figures_in_print(app: Sphinx, doctree: nodes.document) -> None:
+    """Put a figure's caption below it where it is not HTML, which brings its own."""
+    figures = executed.of(app.env).get(app.env.docname, executed.Run("")).html
+    for block in list(doctree.findall(nodes.literal_block)):
+        found = FIGURE.search(block.astext())
+        if not found or found[1] not in figures:
+            continue
+        words = html.unescape(CAPTION.search(figures[found[1]])[1])
+        caption = nodes.paragraph("", "", nodes.emphasis(words, words))
+        cell = _cell_of(block)
+        place = cell.parent.index(cell) + 1
+        cell.parent.insert(place, addnodes.only("", caption, expr="not html"))
+
+
+def _cell_of(block: nodes.Element) -> nodes.Element:
+    """The code cell in which something stands."""
+    while block.parent and "cell" not in block.get("classes", []):
+        block = block.parent
+    return block
 
 
 def quiet_page(app: Sphinx, page: str, template: str, context: dict, doctree) -> None:
@@ -105,9 +136,10 @@ def setup(app: Sphinx) -> dict:
     app.add_js_file("atlas.js", loading_method="defer")
     for name, directive in DIRECTIVES.items():
         app.add_directive(name, directive)
-    app.connect("env-get-outdated", changed_runs)
+    app.connect("env-get-outdated", pages_to_read)
     app.connect("doctree-read", fill_chapter_box)
     app.connect("doctree-read", fold_solutions)
+    app.connect("doctree-read", caption_figures_in_print)
     app.connect("html-page-context", quiet_page, priority=900)
     app.connect("build-finished", write_fonts)
     app.connect("build-finished", name_folds)

@@ -134,6 +134,7 @@ def beside_neural_tangents() -> list[dict]:
             f"{peer}, {name.lower().replace('_', ' ')}: {milliseconds(times)}",
             median(times) / median(ours),
             1 / 1.5 if name == "STRUCTURED_DERIVATIVES" else None,
+            needs="neural-tangents",
         )
         for name, times in theirs.items()
     ]

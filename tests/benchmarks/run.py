@@ -1,8 +1,9 @@
 """`make bench`: time the book's methods beside their peers, and write book/benchmarks.json.
 
 Every module ``bench_*.py`` of this folder has a function ``rows() -> list[dict]``; a row has a
-task, both sides in words, the ratio of their times (peer over ours) and the least that will do
-(None where either side may win).
+task, both sides in words, the ratio of their times (peer over ours), the least that will do
+(None where either side may win) and the optional peer that it needs. Where that peer is missing,
+its rows of an earlier run are kept, with their date.
 """
 
 import json
@@ -25,12 +26,21 @@ COLUMNS = ("task", "ours", "peer")
 
 def main() -> int:
     """Run all benchmarks; 1 if a ratio is below its target."""
-    rows = [row for name in modules() for row in measure(name)]
+    former = json.loads(REPORT.read_text(encoding="utf-8"))["rows"] if REPORT.exists() else []
+    today = datetime.now(UTC).date().isoformat()
+    rows = [row | {"date": today} for name in modules() for row in measure(name)]
+    rows += not_measured(former, rows)
     report = {"conditions": conditions(), "rows": rows}
     text = json.dumps(report, indent=1, sort_keys=True, ensure_ascii=False)
     REPORT.write_text(text + "\n", encoding="utf-8")
     print(report["conditions"], table(rows), sep="\n\n")
     return 0 if all(met(row) for row in rows) else 1
+
+
+def not_measured(former: list[dict], rows: list[dict]) -> list[dict]:
+    """Those of the former rows whose optional peer was missing in this run."""
+    present = {row["needs"] for row in rows}
+    return [row for row in former if row.get("needs") and row["needs"] not in present]
 
 
 def modules() -> list[str]:
@@ -70,12 +80,12 @@ def cpu() -> str:
 
 def table(rows: list[dict]) -> str:
     """The rows as aligned text, with the target and whether it is met."""
-    lines = [("Task", "This book", "Peer", "Ratio", "Target", "")]
+    lines = [("Task", "This book", "Peer", "Ratio", "Target", "", "Date")]
     for row in rows:
         bar = "none" if row["target"] is None else f">= {row['target']:g}"
         verdict = "met" if met(row) else "MISSED"
         words = (row[column] for column in COLUMNS)
-        lines.append((*words, f"{row['ratio']:.1f}", bar, verdict))
+        lines.append((*words, f"{row['ratio']:.1f}", bar, verdict, row["date"]))
     widths = [max(map(len, column)) for column in zip(*lines)]
     return "\n".join("  ".join(map(str.ljust, line, widths)).rstrip() for line in lines)
 

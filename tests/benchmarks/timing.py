@@ -42,6 +42,15 @@ def milliseconds(seconds: list[float]) -> str:
     return f"{1e3 * min(seconds):.3g} ms (median {1e3 * median(seconds):.3g})"
 
 
-def row(task: str, ours: str, peer: str, ratio: float, target: float | None) -> dict:
-    """One row of the report; `ratio` is the peer's time over ours, target its least."""
-    return {"task": task, "ours": ours, "peer": peer, "ratio": round(ratio, 2), "target": target}
+def row(
+    task: str, ours: str, peer: str, ratio: float, target: float | None, needs: str = ""
+) -> dict:
+    """One row of the report.
+
+    Args:
+        ratio: the peer's time over ours.
+        target: the ratio's least, None where either side may win.
+        needs: the optional peer without which the row cannot be measured.
+    """
+    found = {"task": task, "ours": ours, "peer": peer, "target": target, "needs": needs}
+    return found | {"ratio": round(ratio, 2)}

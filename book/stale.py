@@ -1,0 +1,220 @@
+"""What decides a page's outputs, as one hash: prose, comments and layout have no part in it.
+
+Outputs follow from the page's code, from those definitions of other chapters that it uses, from
+the helpers, from the packages that all these import, from the titles of the papers that it names,
+and from BOOK_SEED. A page is stale when the hash of these has changed.
+"""
+
+import ast
+import functools
+import hashlib
+import importlib.metadata
+import json
+import sys
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+from helpers import chapters
+from helpers.atlas import papers
+from helpers.runtime import book_seed
+
+ROOT = Path(__file__).resolve().parent.parent
+EVERYTHING = "*"
+KERNEL = frozenset({"ipykernel", "matplotlib_inline"})
+
+
+def fingerprint(page: Path) -> str:
+    """The hash of all that decides what a page's cells show.
+
+    Raises:
+        SyntaxError: a cell of the page, or of a chapter that it uses, is no Python; file and line
+            are those of the cell.
+    """
+    code = [chapters.parsed(cell, page, line) for line, cell in chapters.code_cells(page)]
+    seen = look(code)
+    definitions, modules = used_definitions(seen.taken)
+    helpers, more = _helpers()
+    parts = {
+        "page": page.relative_to(ROOT).as_posix(),
+        "cells": [ast.unparse(tree) for tree in code],
+        "definitions": definitions,
+        "helpers": helpers,
+        "packages": packages(frozenset(seen.modules | modules | more | KERNEL)),
+        "papers": [papers()[key]["title"] for key in sorted(seen.texts & papers().keys())],
+        "python": sys.version_info[:2],
+        "seed": book_seed(),
+    }
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
+
+
+@dataclass
+class Seen:
+    """What stands in some code.
+
+    Attributes:
+        names: variables and functions that it names.
+        modules: top-level modules that it imports.
+        texts: its string constants.
+        borrowed: chapters that it gives a name, {"x": "kan"} for ``x = chapter("kan")``.
+        taken: what it takes of chapters, as (chapter, name); EVERYTHING of one handed on whole.
+    """
+
+    names: set[str] = field(default_factory=set)
+    modules: set[str] = field(default_factory=set)
+    texts: set[str] = field(default_factory=set)
+    borrowed: dict[str, str] = field(default_factory=dict)
+    taken: set[tuple[str, str]] = field(default_factory=set)
+
+
+def look(code: Iterable[ast.AST], borrowed: dict[str, str] | None = None) -> Seen:
+    """Read code once; `borrowed` are the chapters that it knows by a name already."""
+    nodes = [node for tree in code for node in ast.walk(tree)]
+    seen = Seen(borrowed=dict(borrowed or {}))
+    bound, attributes = set(), []
+    for node in nodes:
+        if isinstance(node, ast.Name):
+            seen.names.add(node.id)
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+            seen.texts.add(node.value)
+        elif isinstance(node, ast.Attribute):
+            attributes.append(node)
+        elif isinstance(node, ast.Import):
+            seen.modules |= {alias.name.split(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            seen.modules.add(node.module.split(".")[0])
+        elif isinstance(node, ast.Assign) and (name := _called(node.value)):
+            bound.add(node.value)
+            seen.borrowed |= {t.id: name for t in node.targets if isinstance(t, ast.Name)}
+    for node in attributes:
+        if name := seen.borrowed.get(getattr(node.value, "id", "")) or _called(node.value):
+            bound.add(node.value)
+            seen.taken.add((name, node.attr))
+    for node in nodes:
+        if node not in bound and (name := _handed_on(node, seen.borrowed)):
+            seen.taken.add((name, EVERYTHING))
+    return seen
+
+
+def _called(node: ast.AST) -> str:
+    """The chapter that an expression ``chapter("kan")`` asks for, else ''."""
+    if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "chapter" and node.args:
+        return str(ast.literal_eval(node.args[0]))
+    return ""
+
+
+def _handed_on(node: ast.AST, borrowed: dict[str, str]) -> str:
+    """The chapter that an expression hands on as a whole, else ''."""
+    if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load):
+        return borrowed.get(node.id, "")
+    return _called(node)
+
+
+@dataclass(frozen=True)
+class Chapter:
+    """What another page can take from a chapter: its definitions by name."""
+
+    named: dict[str, list[ast.stmt]]
+    seen: Seen
+
+
+@functools.cache
+def _chapter(name: str) -> Chapter | None:
+    path = ROOT / "chapters" / f"{name}.md"
+    if not path.exists():
+        return None  # running the page says so
+    body, named = chapters.definitions(path).body, {}
+    for node in body:
+        for defined in _defines(node):
+            named.setdefault(defined, []).append(node)
+    return Chapter(named, look(body))
+
+
+def _defines(node: ast.stmt) -> list[str]:
+    if isinstance(node, ast.FunctionDef | ast.ClassDef):
+        return [node.name]
+    if isinstance(node, ast.Import | ast.ImportFrom):
+        return [(alias.asname or alias.name).split(".")[0] for alias in node.names]
+    return [target.id for target in node.targets if isinstance(target, ast.Name)]
+
+
+@functools.cache
+def _definition(name: str, wanted: str) -> tuple[str, frozenset[tuple[str, str]]]:
+    """One definition of a chapter as it runs, and what it uses, as (chapter, name)."""
+    chapter = _chapter(name)
+    nodes = chapter.named.get(wanted, [])
+    seen = look(nodes, chapter.seen.borrowed)
+    own = {(name, used) for used in seen.names & chapter.named.keys()}
+    return "\n".join(map(bare, nodes)), frozenset(seen.taken | own)
+
+
+def used_definitions(taken: Iterable[tuple[str, str]]) -> tuple[list[str], set[str]]:
+    """The definitions of chapters that are taken, with all that they use; modules imported."""
+    found: dict[tuple[str, str], str] = {}
+    modules: set[str] = set()
+    todo = list(taken)
+    while todo:
+        name, wanted = todo.pop()
+        chapter = _chapter(name)
+        if chapter is None or (name, wanted) in found:
+            continue
+        modules |= chapter.seen.modules
+        if wanted == EVERYTHING:
+            found[name, wanted] = ""
+            todo += [(name, every) for every in chapter.named]
+        else:
+            found[name, wanted], uses = _definition(name, wanted)
+            todo += uses
+    return [f"{name}.{key}: {text}" for (name, key), text in sorted(found.items())], modules
+
+
+def bare(node: ast.AST) -> str:
+    """Code as it runs: without comments, docstrings and layout."""
+    copy = ast.parse(ast.unparse(node))
+    for part in ast.walk(copy):
+        documented = isinstance(part, ast.Module | ast.ClassDef | ast.FunctionDef)
+        if documented and ast.get_docstring(part) is not None:
+            part.body = part.body[1:] or [ast.Pass()]
+    return ast.unparse(copy)
+
+
+@functools.cache
+def _helpers() -> tuple[list[str], set[str]]:
+    """The helpers' code as it runs, and the modules that they import."""
+    files = sorted((ROOT / "helpers").rglob("*.py"))
+    trees = [ast.parse(file.read_text(encoding="utf-8")) for file in files]
+    return list(map(bare, trees)), look(trees).modules
+
+
+@functools.cache
+def packages(modules: frozenset[str]) -> list[str]:
+    """The installed versions of the packages that modules come from, and of what those need."""
+    found = {package for module in modules for package in _packages_of(module)}
+    return sorted(f"{name}=={importlib.metadata.version(name)}" for name in found)
+
+
+@functools.cache
+def _packages_of(module: str) -> set[str]:
+    seen: set[str] = set()
+    todo = list(_distributions().get(module, ()))
+    while todo:
+        name = canonicalize_name(todo.pop())
+        if name not in seen:
+            seen.add(name)
+            todo += _needs(name)
+    return seen
+
+
+@functools.cache
+def _distributions() -> dict[str, list[str]]:
+    return importlib.metadata.packages_distributions()
+
+
+@functools.cache
+def _needs(package: str) -> list[str]:
+    """The packages that a package requires."""
+    needs = map(Requirement, importlib.metadata.requires(package) or ())
+    return [n.name for n in needs if n.marker is None or n.marker.evaluate({"extra": ""})]
