@@ -1,5 +1,5 @@
 # Each target works on a fresh machine that has Python 3.11 or newer and make; `make` lists them.
-PYTHON ?= $(firstword $(foreach name,python3.11 python3.12 python3.13 python3,$(shell command -v $(name))) python3)
+PYTHON ?= $(firstword $(foreach name,python3.11 python3.12 python3.13 python3,$(shell command -v $(name) 2>/dev/null)) python3)
 BOOK_SEED ?= 0
 PORT ?= 8000
 export BOOK_SEED PAGES SHARD KEEP
@@ -15,20 +15,26 @@ SITE := $(OUT)/_build/html
 .DEFAULT_GOAL := help
 
 # What is wrong with the request is said at once, before anything is installed or built.
+matches = $(shell printf '%s' '$(1)' | grep -xE '$(2)')
 ifneq (,$(filter-out help clean,$(MAKECMDGOALS)))
-  ifneq ($(BOOK_SEED),$(shell printf '%s' '$(BOOK_SEED)' | grep -xE '[0-9]+'))
+  ifeq (,$(call matches,$(BOOK_SEED),[0-9]+))
     $(error BOOK_SEED must be a whole number such as 7; it is '$(BOOK_SEED)')
   endif
-  ifneq ($(PORT),$(shell printf '%s' '$(PORT)' | grep -xE '[0-9]{2,5}'))
+  ifeq (,$(call matches,$(PORT),[0-9]+))
     $(error PORT must be a number such as 8001; it is '$(PORT)')
+  endif
+  ifneq (,$(SHARD))
+    ifeq (,$(call matches,$(SHARD),[0-9]+/[1-9][0-9]*))
+      $(error SHARD is I/N, such as 1/4; it is '$(SHARD)')
+    endif
   endif
   ifneq (yes,$(shell $(PYTHON) -c 'import sys; print("yes" if sys.version_info >= (3, 11) else "")' 2>/dev/null))
     $(error Python 3.11 or newer is needed, and $(PYTHON) is not: name one, PYTHON=/path/to/python3.11)
   endif
-  # An environment that does not work any more (another machine's, a removed Python) is made anew.
+  # An environment that does not work (a removed Python) or is another folder's is made anew.
   ifneq (,$(wildcard .venv))
-    ifneq (yes,$(shell $(BIN)/python -c 'import sys, pip; print("yes" if sys.version_info >= (3, 11) else "")' 2>/dev/null))
-      $(info the environment in .venv does not work; it is made anew)
+    ifneq (yes,$(shell grep -qsF '$(CURDIR)/.venv/' $(BIN)/pip && $(BIN)/python -c 'import sys, pip; print("yes" if sys.version_info >= (3, 11) else "")' 2>/dev/null))
+      $(info the environment in .venv does not work here; it is made anew)
       $(shell rm -rf .venv)
     endif
   endif
@@ -90,7 +96,7 @@ gather: .venv/installed-book
 
 pdf: .venv/installed-book
 	@$(BIN)/python -m book.build $(OUT) latex
-	@command -v latexmk xelatex >/dev/null || { echo "For the PDF install TeX: apt-get install latexmk texlive-xetex texlive-latex-extra texlive-fonts-extra"; exit 1; }
+	@{ command -v latexmk && command -v xelatex; } >/dev/null || { echo "For the PDF install TeX: apt-get install latexmk texlive-xetex texlive-latex-extra texlive-fonts-extra"; exit 1; }
 	@cd $(OUT)/_build/latex && latexmk -xelatex -interaction=nonstopmode -silent runnable-papers.tex || { echo "TeX failed; the log is $(OUT)/_build/latex/runnable-papers.log"; exit 1; }
 	@echo "The book is $(OUT)/_build/latex/runnable-papers.pdf"
 

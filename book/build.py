@@ -6,14 +6,14 @@ were executed before, or without outputs. This module imports nothing heavy unti
 """
 
 import argparse
-import functools
 import hashlib
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from book import settings
@@ -27,29 +27,12 @@ FIRST = {"html": "index.html", "latex": "runnable-papers.tex"}
 TO_READ = ".to-read"
 
 
-def interruptible(main: Callable[[], int]) -> Callable[[], int]:
-    """End an interrupted or forbidden command with one sentence."""
-
-    @functools.wraps(main)
-    def run() -> int:
-        try:
-            return main()
-        except KeyboardInterrupt:
-            print("\nInterrupted; what is done is kept: run it again to go on.", file=sys.stderr)
-            return 130
-        except PermissionError as error:
-            print(f"{error.filename} cannot be written: {error.strerror}", file=sys.stderr)
-            return 1
-
-    return run
-
-
 def state() -> str:
-    """A hash of all that pages are made of."""
+    """A hash of all that pages are made of: the sources, and the Python that runs them."""
     parents = [ROOT / name for name in ("book", "chapters", "helpers")]
     files = [file for parent in parents for kind in KINDS for file in parent.rglob(f"*.{kind}")]
     files += [ROOT / name for name in ("_config.yml", "_toc.yml", "constraints.txt")]
-    digest = hashlib.sha256()
+    digest = hashlib.sha256(f"{sys.version} {sys.prefix}".encode())
     for file in sorted(files):
         if ".ipynb_checkpoints" not in file.parts:
             digest.update(str(file.relative_to(ROOT)).encode() + file.read_bytes())
@@ -120,8 +103,11 @@ def render(out: Path, builder: str) -> list[str]:
     if not found:
         lines = [line for line in text.splitlines() if line.strip()]
         return lines[-1:] or [f"book.render ended with status {status.returncode}"]
-    places = [_relative(match["file"]) for match in found if match["file"]]
-    again.write_text("\n".join(p.with_suffix("").as_posix() for p in places), encoding="utf-8")
+    if status.returncode == 1 and all(match["file"] for match in found):
+        places = (_relative(match["file"]).with_suffix("").as_posix() for match in found)
+        again.write_text("\n".join(places), encoding="utf-8")
+    else:  # nobody knows which pages are concerned
+        shutil.rmtree(folder / f".doctrees-{builder}", ignore_errors=True)
     return [_fault(match) for match in found]
 
 
@@ -135,7 +121,7 @@ def _relative(file: str) -> Path:
     return path.relative_to(ROOT) if path.is_relative_to(ROOT) else path
 
 
-@interruptible
+@settings.command
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("out", type=Path)

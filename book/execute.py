@@ -7,6 +7,7 @@ only prose, comments or layout changed, its last execution is filed again under 
 
 import argparse
 import difflib
+import hashlib
 import sys
 from collections import Counter
 from collections.abc import Iterable
@@ -20,14 +21,14 @@ from jupyter_cache.base import CacheBundleIn, JupyterCacheAbstract
 from myst_nb.core.read import is_myst_markdown_notebook, read_myst_markdown_notebook
 from myst_parser.config.main import MdParserConfig
 
-from book import pairs
+from book import pairs, settings
 from book.stale import fingerprint
 from helpers.runtime import book_seed
 
 ROOT = Path(__file__).resolve().parent.parent
 CHAPTERS = ROOT / "chapters"
 USUAL_SECONDS = 45.0
-RECORDS_KEPT = 300
+RECORDS_KEPT = 1000
 
 
 def pages() -> list[Path]:
@@ -84,23 +85,35 @@ def read(page: Path) -> nbformat.NotebookNode:
 def open_cache(build: Path) -> JupyterCacheAbstract:
     """The cache under `build`, with its database made, so that no two processes make it."""
     cache = get_cache(build / ".jupyter_cache")
-    cache.change_cache_limit(RECORDS_KEPT)
     cache.list_cache_records()
     return cache
 
 
-def recorded(cache: JupyterCacheAbstract, page: Path) -> nbformat.NotebookNode:
-    """The page's execution: the code cells with their outputs.
+def _records(cache: JupyterCacheAbstract) -> list:
+    """The records that are ours and whole: an interrupt can leave one without its file."""
+    found = (r for r in cache.list_cache_records() if "fingerprint" in (r.data or {}))
+    return [r for r in found if (Path(cache.path) / "executed" / r.hashkey / "base.ipynb").exists()]
 
-    Raises:
-        KeyError: the page was not executed as it is now.
-    """
-    return cache.get_cache_bundle(cache.match_cache_notebook(read(page)).pk).nb
+
+def _source(page: Path) -> str:
+    return hashlib.sha256(page.read_bytes()).hexdigest()
+
+
+def record_of(cache: JupyterCacheAbstract, page: Path):
+    """The record that the build shows for a page as it is now; None where there is none."""
+    wanted = (name(page), _source(page))
+    found = [r for r in _records(cache) if (r.data.get("page"), r.data.get("source")) == wanted]
+    return found[-1] if found else None
+
+
+def recorded(cache: JupyterCacheAbstract, page: Path) -> nbformat.NotebookNode:
+    """The page's execution: the code cells with their outputs."""
+    return cache.get_cache_bundle(record_of(cache, page).pk).nb
 
 
 def executions_of(cache: JupyterCacheAbstract) -> list[dict]:
     """The data of all executions on record, the latest of a page last."""
-    found = [r.data for r in cache.list_cache_records() if r.data.get("executions")]
+    found = [r.data for r in _records(cache) if r.data.get("executions")]
     return sorted(found, key=lambda data: data["executions"])
 
 
@@ -115,7 +128,7 @@ def store(
     """Keep an executed notebook where the book's build finds it.
 
     Args:
-        state: the page's fingerprint when it was begun.
+        state: the page's fingerprint.
         seconds: CPU seconds of the execution.
         scale: seconds on the reference machine for one of this machine's.
     """
@@ -132,52 +145,45 @@ def store(
 
 
 def _file(cache, page: Path, notebook: nbformat.NotebookNode, data: dict) -> None:
-    bundle = CacheBundleIn(notebook, str(page), data=data)
+    bundle = CacheBundleIn(notebook, str(page), data=data | {"source": _source(page)})
     cache.cache_notebook_bundle(bundle, check_validity=False, overwrite=True)
 
 
-def not_executed(page: Path) -> dict:
-    """The data of a page that is shown without outputs."""
-    return {"page": name(page), "fingerprint": "", "executions": 0}
-
-
-def look(cache: JupyterCacheAbstract, pages: list[Path]) -> tuple[list[Path], list[str]]:
-    """The stale ones of the pages, and a line for each that is no Python."""
-    records = {r.data["fingerprint"]: r for r in cache.list_cache_records() if r.data}
-    stale, faults = [], []
+def find_stale(
+    cache: JupyterCacheAbstract, pages: Iterable[Path]
+) -> tuple[list[Path], dict[Path, str]]:
+    """The stale ones of the pages; and for each that is no Python, where and why."""
+    records = {record.data["fingerprint"]: record for record in _records(cache)}
+    stale, faults = [], {}
     for page in pages:
         try:
             record = records.get(fingerprint(page))
         except SyntaxError as error:
             where = Path(error.filename).relative_to(ROOT)
-            faults.append(f"{where}:{error.lineno}: SyntaxError: {error.msg}")
+            faults[page] = f"{where}:{error.lineno}: SyntaxError: {error.msg}"
             continue
         if record is None:
             stale.append(page)
-        else:
+        elif record.data.get("source") != _source(page):
             _refile(cache, page, record)
-    return stale, list(dict.fromkeys(faults))
+    return stale, faults
 
 
 def _refile(cache: JupyterCacheAbstract, page: Path, record) -> None:
-    """File a record under the page's present source, which differs in comments or layout."""
-    notebook = read(page)
-    if cache.create_hashed_notebook(notebook)[1] == record.hashkey:
-        return
-    old = cache.get_cache_bundle(record.pk).nb.cells
+    """File a record under the page's present source, which differs in prose or layout."""
+    notebook, old = read(page), cache.get_cache_bundle(record.pk).nb
     new = [cell for cell in notebook.cells if cell.cell_type == "code"]
-    for cell, executed in zip(new, old, strict=True):
+    for cell, executed in zip(new, old.cells, strict=True):
         cell.outputs, cell.execution_count = executed.outputs, executed.execution_count
+    notebook.metadata["language_info"] = old.metadata.get("language_info", {})
     _file(cache, page, notebook, record.data)
 
 
-def leave_out(cache: JupyterCacheAbstract, pages: list[Path]) -> None:
+def leave_out(cache: JupyterCacheAbstract, pages: Iterable[Path]) -> None:
     """File pages that are not to be executed now, so that the build shows them without outputs."""
     for page in pages:
-        try:
-            cache.match_cache_notebook(read(page))
-        except KeyError:
-            _file(cache, page, read(page), not_executed(page))
+        if record_of(cache, page) is None:
+            _file(cache, page, read(page), {"page": name(page), "fingerprint": ""})
 
 
 def run(build: Path, names: Iterable[str] = (), check: bool = False) -> list[str]:
@@ -185,26 +191,31 @@ def run(build: Path, names: Iterable[str] = (), check: bool = False) -> list[str
 
     Args:
         build: the folder of the cache.
-        check: look at the records of the other pages, too, as tests.
+        check: look at the records of the other pages named, too, as tests.
     """
     wanted = chosen(names)
-    faults = pairs.follow(wanted)
+    behind = pairs.follow(wanted)
     cache = open_cache(build)
-    stale, unreadable = look(cache, wanted)
-    faults += unreadable
-    seconds = dict.fromkeys(stale, USUAL_SECONDS)
+    cache.change_cache_limit(RECORDS_KEPT)
+    stale, unreadable = find_stale(cache, notebooks())
+    faults = [*behind.values(), *dict.fromkeys(unreadable[p] for p in wanted if p in unreadable)]
+    todo = [page for page in wanted if page in stale and page not in behind]
+    seconds = dict.fromkeys(todo, USUAL_SECONDS)
     for data in executions_of(cache):
         if page_named(data["page"]) in seconds:
             seconds[page_named(data["page"])] = data["execution_seconds"]
     print(
-        f"{len(wanted)} notebook(s), {len(stale)} to execute (BOOK_SEED={book_seed()})", flush=True
+        f"{len(wanted)} notebook(s), {len(todo)} to execute (BOOK_SEED={book_seed()})", flush=True
     )
-    fresh = [p for p in wanted if p not in stale] if check and not unreadable else []
-    if stale or fresh:
+    fresh = [p for p in wanted if p not in stale] if check and not faults else []
+    if todo or fresh:
         from book import recorder  # which needs this module
 
-        faults += recorder.run(build, stale, fresh, seconds)
-    leave_out(cache, [page for page in notebooks() if page not in wanted])
+        faults += recorder.run(build, todo, fresh, seconds)
+    if not faults:
+        leave_out(cache, [page for page in notebooks() if page not in wanted])
+        changed = [page for page in wanted if record_of(cache, page) is None]
+        faults = [f"chapters/{name(p)}.md changed meanwhile: run this again" for p in changed]
     return faults
 
 
@@ -230,6 +241,7 @@ def executions(build: Path, names: Iterable[str] = ()) -> str:
     return said + (f"; {others}" if others else "")
 
 
+@settings.command
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("build", type=Path, help="the folder that holds the cache, such as _build")
@@ -242,7 +254,8 @@ def main() -> int:
         print(executions(given.build))
         return 0
     faults = run(given.build, given.pages)
-    print("\n".join(faults), file=sys.stderr)
+    for fault in faults:
+        print(fault, file=sys.stderr)
     return 1 if faults else 0
 
 

@@ -3,9 +3,10 @@
 Run as ``python -m book.pairs``. The .md is the source: the .ipynb is written from it, without
 outputs and the same bytes each time, and the .md itself is brought into jupytext's form. A notebook
 that somebody edited by itself is not overwritten; ``KEEP=ipynb`` or ``KEEP=md`` says which side
-to keep.
+to keep, ``PAGES="kan"`` of which page.
 """
 
+import copy
 import difflib
 import hashlib
 import json
@@ -13,6 +14,7 @@ import os
 import re
 import sys
 from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 
 import jupytext
@@ -21,14 +23,17 @@ import nbformat
 from jupytext.config import load_jupytext_configuration_file
 from nbformat import NotebookNode
 
+from book import settings
+
 ROOT = Path(__file__).resolve().parent.parent
 CHAPTERS = ROOT / "chapters"
 FORMAT = "md:myst"
 CONFIG = load_jupytext_configuration_file(str(ROOT / "pyproject.toml"))
 KERNEL = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
 WRITTEN = "runnable_papers"
+CHOOSE_TEXT = "to keep the text's: make pairs KEEP=md"
 CHECKPOINTS = ".ipynb_checkpoints"
-CONFLICT = re.compile(r"^(<{7} |={7}$|>{7} )", re.MULTILINE)
+CONFLICT = re.compile(r"^(<{7}|>{7}) ", re.MULTILINE)
 SHOWN = 5
 
 
@@ -47,25 +52,29 @@ def sources() -> list[Path]:
     return sorted(p for p in found if CHECKPOINTS not in p.parts)
 
 
-def both(notebook: NotebookNode) -> tuple[str, str]:
-    """The texts of a pair's .md and .ipynb, as they are committed, for a notebook's cells."""
-    pairing = dict(notebook.metadata.get("jupytext", {}))
-    pairing.pop("text_representation", None)
-    nb = NotebookNode(nbformat=4, nbformat_minor=5, cells=list(map(_tidy, notebook.cells)))
-    nb.metadata = NotebookNode(jupytext=pairing, kernelspec=KERNEL)
+def both(cells: list[NotebookNode], front: dict) -> tuple[str, str]:
+    """The texts of a pair's .md and .ipynb, as they are committed.
+
+    Args:
+        front: the notebook's metadata, as the .md has it in its front matter.
+    """
+    kept = {k: v for k, v in copy.deepcopy(front).items() if k not in ("language_info", WRITTEN)}
+    nb = NotebookNode(nbformat=4, nbformat_minor=5, cells=list(map(_tidy, cells)))
+    nb.metadata = nbformat.from_dict(kept | {"kernelspec": KERNEL})
     seen: dict[str, int] = {}
     for cell in nb.cells:
         seen[cell.source] = seen.get(cell.source, 0) + 1
         cell.id = _digest(f"{seen[cell.source]} {cell.source}")[:12]
     text = jupytext.writes(nb, FORMAT, config=CONFIG)
-    nb.metadata[WRITTEN] = {"cells": _mark(_cells(nb))}
+    for key in ("text_representation", "notebook_metadata_filter"):
+        nb.metadata["jupytext"].pop(key, None)
+    nb.metadata[WRITTEN] = {"cells": _mark(nb.cells)}
     return text, nbformat.writes(nb, indent=1) + "\n"
 
 
 def _tidy(cell: NotebookNode) -> NotebookNode:
     """A cell as it is committed: without outputs."""
-    metadata = {key: value for key, value in cell.metadata.items() if key != "trusted"}
-    kept = NotebookNode(cell_type=cell.cell_type, source=cell.source, metadata=metadata)
+    kept = NotebookNode(cell_type=cell.cell_type, source=cell.source, metadata=cell.metadata)
     if cell.cell_type == "code":
         kept.update(outputs=[], execution_count=None)
     return kept
@@ -75,30 +84,14 @@ def _digest(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def _cells(notebook: NotebookNode) -> list[tuple]:
+def _content(cells: list[NotebookNode]) -> list[tuple]:
     """What the two files of a pair have in common."""
-    return [(c.cell_type, c.source, _tidy(c).metadata) for c in notebook.cells]
+    return [(cell.cell_type, cell.source, cell.metadata) for cell in cells]
 
 
-def _mark(cells: list[tuple]) -> str:
+def _mark(cells: list[NotebookNode]) -> str:
     """What `make pairs` writes into a notebook, to know its own work again."""
-    return _digest(json.dumps(cells, sort_keys=True))
-
-
-def read(file: Path) -> NotebookNode:
-    """A file of a pair as a notebook.
-
-    Raises:
-        ValueError: conflict markers stand in it, or it is no notebook; the message says which.
-    """
-    text = file.read_text(encoding="utf-8")
-    if marker := CONFLICT.search(text):
-        line = text.count("\n", 0, marker.start()) + 1
-        raise ValueError(f"{place(file)}:{line}: a conflict marker; resolve it in the .md first")
-    try:
-        return jupytext.reads(text, FORMAT) if file.suffix == ".md" else nbformat.reads(text, 4)
-    except Exception as error:
-        raise ValueError(f"{place(file)}: {str(error).splitlines()[0]}") from error
+    return _digest(json.dumps(_content(cells), sort_keys=True))
 
 
 def place(file: Path) -> Path:
@@ -106,32 +99,95 @@ def place(file: Path) -> Path:
     return file.relative_to(ROOT) if file.is_relative_to(ROOT) else file
 
 
-def edited(source: Path) -> list[str]:
-    """How a pair's .ipynb differs from its .md, if somebody edited the .ipynb by itself.
+@dataclass
+class Pair:
+    """The two files of a chapter, read.
 
-    Returns:
-        A line a cell; none where the two are in step, or the .ipynb is as `make pairs` wrote it.
-
-    Raises:
-        ValueError: see `read`; a broken .ipynb is no obstacle, it is written anew.
+    Attributes:
+        mine: the .md as a notebook.
+        theirs: the .ipynb, as jupytext would save it; None where there is none, or one that a merge
+            left with conflict markers.
+        mark: what `make pairs` wrote into the .ipynb.
     """
-    mine = _cells(read(source))
-    try:
-        notebook = read(source.with_suffix(".ipynb"))
-    except (FileNotFoundError, ValueError):
-        return []
-    theirs = _cells(notebook)
-    if theirs == mine or notebook.metadata.get(WRITTEN, {}).get("cells") == _mark(theirs):
-        return []
-    lines = []
-    texts = [[cell[1] for cell in cells] for cells in (mine, theirs)]
-    for kind, i, j, k, m in difflib.SequenceMatcher(None, *texts, autojunk=False).get_opcodes():
-        if kind == "delete":
-            lines += [f"the .ipynb lacks: {_first(cell)}" for cell in mine[i:j]]
-        elif kind != "equal":
-            what = "differs" if kind == "replace" else "is only in the .ipynb"
-            lines += [f"cell {n + 1} {what}: {_first(theirs[n])}" for n in range(k, m)]
-    return lines or ["only metadata of cells, such as tags, differ"]
+
+    source: Path
+    mine: NotebookNode
+    theirs: NotebookNode | None
+    mark: str
+
+    @classmethod
+    def read(cls, source: Path) -> "Pair":
+        """Read both files.
+
+        Raises:
+            ValueError: conflict markers stand in the .md; the .ipynb is no notebook, or holds what
+                an .md cannot hold. The message says where.
+        """
+        text = source.read_text(encoding="utf-8")
+        if marker := CONFLICT.search(text):
+            line = text.count("\n", 0, marker.start()) + 1
+            raise ValueError(f"{place(source)}:{line}: a conflict marker; resolve it here first")
+        mine, target = jupytext.reads(text, FORMAT), source.with_suffix(".ipynb")
+        theirs = target.read_text(encoding="utf-8") if target.exists() else "<<<<<<< none"
+        if CONFLICT.search(theirs):
+            return cls(source, mine, None, "")
+        try:
+            notebook = nbformat.reads(theirs, 4)
+        except Exception as error:
+            why = str(error).splitlines()[0]
+            raise ValueError(f"{place(target)} is no notebook ({why}); {CHOOSE_TEXT}") from error
+        for number, cell in enumerate(notebook.cells, start=1):
+            if cell.get("attachments"):
+                raise ValueError(
+                    f"{place(target)}: cell {number} has an attachment, which an .md cannot hold; "
+                    f"put the picture into book/_static, or: {CHOOSE_TEXT}"
+                )
+        mark = notebook.metadata.get(WRITTEN, {}).get("cells", "")
+        saved = jupytext.reads(jupytext.writes(notebook, FORMAT, config=CONFIG), FORMAT)
+        return cls(source, mine, saved, mark)
+
+    @property
+    def in_step(self) -> bool:
+        """Whether the two files have the same cells."""
+        return self.theirs is not None and _content(self.mine.cells) == _content(self.theirs.cells)
+
+    @property
+    def edited(self) -> list[str]:
+        """How the .ipynb differs from the .md, if it is not as `make pairs` wrote it: a line a
+        cell; none where the two are in step, or the .ipynb is only behind.
+        """
+        if self.theirs is None or self.in_step or self.mark == _mark(self.theirs.cells):
+            return []
+        mine, theirs = (_content(notebook.cells) for notebook in (self.mine, self.theirs))
+        texts = [[cell[1] for cell in cells] for cells in (mine, theirs)]
+        lines = []
+        for kind, i, j, k, m in difflib.SequenceMatcher(None, *texts, autojunk=False).get_opcodes():
+            if kind == "delete":
+                lines += [f"the .ipynb lacks: {_first(cell)}" for cell in mine[i:j]]
+            elif kind != "equal":
+                what = "differs" if kind == "replace" else "is only in the .ipynb"
+                lines += [f"cell {n + 1} {what}: {_first(theirs[n])}" for n in range(k, m)]
+        return lines or ["only metadata of cells, such as tags, differ"]
+
+    @property
+    def complaint(self) -> str:
+        """What to say of an edited notebook: which cells, and how to keep which side."""
+        lines, notebook = self.edited, self.source.with_suffix(".ipynb")
+        shown = lines[:SHOWN] + [f"and {len(lines) - SHOWN} more"] * (len(lines) > SHOWN)
+        name = self.source.relative_to(CHAPTERS).with_suffix("").as_posix()
+        return "\n    ".join(
+            [
+                f"{place(notebook)} was changed since `make pairs` wrote it, and differs from "
+                f"{self.source.name}:",
+                *shown,
+                f'to keep the cells: make pairs KEEP=ipynb PAGES="{name}"; {CHOOSE_TEXT}',
+            ]
+        )
+
+    def texts(self, keep: str = "") -> tuple[str, str]:
+        """Both files as they are committed."""
+        chosen = self.theirs if keep == "ipynb" and self.edited else self.mine
+        return both(chosen.cells, self.mine.metadata)
 
 
 def _first(cell: tuple) -> str:
@@ -139,69 +195,52 @@ def _first(cell: tuple) -> str:
     return f"{lines[0][:70]!r}"
 
 
-def in_step(source: Path) -> bool:
-    """Whether the two files have the same cells."""
-    try:
-        return _cells(read(source)) == _cells(read(source.with_suffix(".ipynb")))
-    except (FileNotFoundError, ValueError):
-        return False
-
-
 def committed(source: Path) -> bool:
-    """Whether both files are as `pair` writes them."""
+    """Whether both files are as `make pairs` writes them."""
+    files = (source, source.with_suffix(".ipynb"))
     try:
-        texts = both(read(source))
+        texts = Pair.read(source).texts()
     except ValueError:
         return False
-    files = (source, source.with_suffix(".ipynb"))
     return all(f.exists() and f.read_text(encoding="utf-8") == t for f, t in zip(files, texts))
 
 
-def complaint(source: Path, differences: list[str]) -> str:
-    """A message that names the cells, and says how to keep which side."""
-    notebook = place(source.with_suffix(".ipynb"))
-    shown = differences[:SHOWN]
-    if len(differences) > SHOWN:
-        shown.append(f"and {len(differences) - SHOWN} more")
-    listed = "".join(f"\n    {line}" for line in shown)
-    return (
-        f"{notebook} was edited by itself and differs from {source.name}:{listed}\n"
-        f"  to keep the notebook's cells: make pairs KEEP=ipynb; the text's: make pairs KEEP=md"
-    )
-
-
-def follow(pages: Iterable[Path]) -> list[str]:
-    """Write those notebooks that are behind their .md; a line for each that was edited itself."""
-    faults = []
+def follow(pages: Iterable[Path]) -> dict[Path, str]:
+    """Write those notebooks that are behind their .md; what to say of each that cannot be."""
+    faults = {}
     for source in pages:
         try:
-            differences = edited(source)
+            pair = Pair.read(source)
         except ValueError as error:
-            faults.append(str(error))
+            faults[source] = str(error)
             continue
-        if differences:
-            faults.append(complaint(source, differences))
-        elif not in_step(source):
-            _write(source.with_suffix(".ipynb"), both(read(source))[1])
+        if pair.edited:
+            faults[source] = pair.complaint
+        elif not pair.in_step:
+            _write(source.with_suffix(".ipynb"), pair.texts()[1])
     return faults
 
 
-def pair(source: Path, keep: str = "") -> None:
+def bring_into_step(source: Path, keep: str = "") -> None:
     """Bring both files of a pair into their committed form.
 
     Args:
         keep: "md" or "ipynb", the side to keep where the notebook was edited by itself.
 
     Raises:
-        ValueError: see `read`, or the notebook was edited by itself and `keep` is empty.
+        ValueError: see `Pair.read`, or the notebook was edited by itself and `keep` is empty.
     """
-    differences = edited(source)
-    if differences and not keep:
-        raise ValueError(complaint(source, differences))
-    notebook = source.with_suffix(".ipynb")
-    text, json_text = both(read(notebook if differences and keep == "ipynb" else source))
+    try:
+        pair = Pair.read(source)
+    except ValueError:
+        if keep != "md":
+            raise
+        pair = Pair(source, jupytext.reads(source.read_text(encoding="utf-8"), FORMAT), None, "")
+    if pair.edited and not keep:
+        raise ValueError(pair.complaint)
+    text, notebook = pair.texts(keep)
     _write(source, text)
-    _write(notebook, json_text)
+    _write(source.with_suffix(".ipynb"), notebook)
 
 
 def _write(file: Path, text: str) -> None:
@@ -210,15 +249,18 @@ def _write(file: Path, text: str) -> None:
         print(f"wrote {place(file)}", flush=True)
 
 
+@settings.command
 def main() -> int:
-    keep = os.environ.get("KEEP", "")
+    keep, names = os.environ.get("KEEP", ""), settings.pages()
     if keep not in ("", "md", "ipynb"):
         print(f"KEEP is md or ipynb, not {keep!r}", file=sys.stderr)
         return 1
     status = 0
     for source in sources():
+        if names and source.relative_to(CHAPTERS).with_suffix("").as_posix() not in names:
+            continue
         try:
-            pair(source, keep)
+            bring_into_step(source, keep)
         except ValueError as error:
             print(error, file=sys.stderr)
             status = 1

@@ -34,8 +34,11 @@ CELLS_A_MEASURE = 6
 KEPT = ("stream", "display_data", "execute_result", "error")
 REFUSED = ("clear_output", "update_display_data", "comm_open")
 COLOUR = re.compile(r"\x1b\[[0-9;]*m")
-IN_CHAPTER = re.compile(r'File "?(\S*?chapters/\S+?\.md)"?(?::|, line )(\d+)')
+CHAINED = re.compile(r"During handling of the above|direct cause of the following")
 IN_CELL = re.compile(r"Cell In\[\d+\], line (\d+)")
+FRAME = re.compile(
+    IN_CELL.pattern + r'|File "?(?P<file>\S*?chapters/\S+?\.md)"?(?::|, line )(?P<line>\d+)'
+)
 
 
 def run(build: Path, pages: list[Path], fresh: list[Path], seconds: dict[Path, float]) -> list[str]:
@@ -55,9 +58,15 @@ def run(build: Path, pages: list[Path], fresh: list[Path], seconds: dict[Path, f
     if jobs > 1:
         arguments += [f"-n{jobs}", "--dist=loadfile", "--no-loadscope-reorder"]
     arguments += [str(page.with_suffix(".ipynb")) for page in (*pages, *fresh)]
-    with _output_into(build / "notebooks.log") as progress.stream:
-        status = pytest.main(arguments, plugins=[progress])
-    if status == pytest.ExitCode.INTERRUPTED:
+    before = {key: os.environ.get(key) for key in ENVIRONMENT}
+    os.environ |= ENVIRONMENT
+    try:
+        with _output_into(build / "notebooks.log") as progress.stream:
+            status = pytest.main(arguments, plugins=[progress])
+    finally:
+        for key, value in before.items():
+            os.environ.pop(key) if value is None else os.environ.__setitem__(key, value)
+    if progress.interrupted:
         raise KeyboardInterrupt
     if status and not progress.faults:
         return [f"{build}/notebooks.log: nbval's run ended with status {int(status)}"]
@@ -87,18 +96,30 @@ class Progress:
     def __init__(self, left: dict[Path, float]) -> None:
         self.left, self.total = left, len(left)
         self.faults: list[str] = []
+        self.interrupted = False
         self.stream = sys.stdout
         self.began, self.expected = time.monotonic(), sum(left.values())
+
+    def pytest_keyboard_interrupt(self, excinfo) -> None:
+        self.interrupted = excinfo.type is KeyboardInterrupt
 
     def pytest_runtest_logreport(self, report) -> None:
         found = dict(report.user_properties)
         if report.failed:
+            crash = getattr(report.longrepr, "reprcrash", None)
+            why = crash.message if crash else str(report.longrepr)
             where = report.nodeid.replace(".ipynb::", ".md, ")
-            fault = found.get("fault") or f"{where}: {str(report.longrepr).splitlines()[-1]}"
-            if fault not in self.faults:
-                self.faults.append(fault)
+            self.fault(found.get("fault") or f"{where}: {why.strip().splitlines()[0]}")
         if "seconds" in found and report.when == "teardown":
-            self.finished(execute.page_named(found["page"]), found["seconds"], found["whole"])
+            page = execute.page_named(found["page"])
+            if not found["whole"] and not any(f"{found['page']}.md" in f for f in self.faults):
+                self.fault(f"chapters/{found['page']}.md: not all cells were run")
+            self.finished(page, found["seconds"], found["whole"])
+
+    def fault(self, text: str) -> None:
+        """Keep a line to be told at the end, once."""
+        if text not in self.faults:
+            self.faults.append(text)
 
     def finished(self, page: Path, seconds: float, whole: bool) -> None:
         """Say that a page is done, how many are left, and about how long they take."""
@@ -128,7 +149,6 @@ def pytest_configure(config) -> None:
         execute.page_named(name) for name in config.option.stale.split(",") if name
     }
     config.cache_of_runs = execute.open_cache(config.option.record)
-    os.environ |= ENVIRONMENT
 
 
 def page_of(item: IPyNbCell) -> Path:
@@ -201,16 +221,19 @@ def fault(item: IPyNbCell, outputs: list[NotebookNode], error: Exception) -> str
     place = f"{execute.name(page_of(item))}.md"
     raised = next((o for o in outputs if o.output_type == "error"), None)
     if raised is None:
-        return f"chapters/{place}:{line}: {str(error).splitlines()[0]}"
+        why = str(error).strip() or type(error).__name__
+        return f"chapters/{place}:{line}: {why.splitlines()[0]}"
     trace = COLOUR.sub("", "\n".join(raised.traceback))
     print(f"\n{place}, cell {item.cell_num}\n{trace}", file=sys.stderr)
-    if found := IN_CELL.search(trace):
+    last = CHAINED.split(trace)[-1]
+    if found := IN_CELL.search(last):
         line += int(found[1]) - 1
     own = f"chapters/{place}:{line}"
-    why = f"{raised.ename}: {raised.evalue.strip().splitlines()[0] if raised.evalue else ''}"
-    if elsewhere := IN_CHAPTER.findall(trace):
-        path, number = elsewhere[-1]
-        return f"{path[path.index('chapters/') :]}:{number}: {why} (called from {own})"
+    why = f"{raised.ename}: {raised.evalue}".strip().splitlines()[0]
+    frames = list(FRAME.finditer(last))
+    if frames and frames[-1]["file"]:
+        file = frames[-1]["file"].rpartition("chapters/")[2]
+        return f"chapters/{file}:{frames[-1]['line']}: {why} (called from {own})"
     return f"{own}: {why}"
 
 
@@ -229,8 +252,11 @@ def pytest_runtest_teardown(item: IPyNbCell, nextitem):
     result = yield
     code = [cell for cell in file.nb.cells if cell.cell_type == "code"]
     whole = len(file.heard) == len(code)
+    stale.forget()
+    if whole and stale.fingerprint(page_of(item)) != file.state:
+        raise AssertionError("changed while it was executed: run this again")
     if whole:
-        notebook = executed(page_of(item), code, file.heard)
+        notebook = with_outputs(page_of(item), code, file.heard)
         notebook.metadata["language_info"] = language
         scale = yardstick.REFERENCE / statistics.mean(file.work)
         cache = item.config.cache_of_runs
@@ -240,7 +266,7 @@ def pytest_runtest_teardown(item: IPyNbCell, nextitem):
     return result
 
 
-def executed(page: Path, code: list[NotebookNode], heard: dict[int, list]) -> NotebookNode:
+def with_outputs(page: Path, code: list[NotebookNode], heard: dict[int, list]) -> NotebookNode:
     """The page's notebook as the book reads it, with the outputs that its pair's cells showed."""
     notebook = execute.read(page)
     cells = [cell for cell in notebook.cells if cell.cell_type == "code"]

@@ -19,6 +19,7 @@ def main() -> int:
         ROOT,
         target,
         noconfig=True,
+        doctreedir=out / "_build" / f".doctrees-{builder}",
         path_config=ROOT / "_config.yml",
         confoverrides={
             "external_toc_path": str(ROOT / "_toc.yml"),

@@ -6,18 +6,19 @@ import sys
 from pathlib import Path
 
 from book import settings
-from book.build import build, interruptible
+from book.build import build
 
 
-@interruptible
+@settings.command
 def main() -> int:
     out, port = Path(sys.argv[1]), int(sys.argv[2])
     site = out / "_build" / "html"
     handler = functools.partial(http.server.SimpleHTTPRequestHandler, directory=str(site))
     try:
         server = http.server.ThreadingHTTPServer(("127.0.0.1", port), handler)
-    except OSError as error:
-        print(f"port {port}: {error.strerror}; another: make serve PORT=8001", file=sys.stderr)
+    except (OSError, OverflowError) as error:
+        why = getattr(error, "strerror", None) or "no such port"
+        print(f"port {port}: {why}; another: make serve PORT=8001", file=sys.stderr)
         return 1
     with server:
         if status := build(out, names=settings.pages()):

@@ -1,8 +1,10 @@
-"""What the environment may ask of a build or a test: which pages, which part, which seed."""
+"""What the environment may ask of a command, and how a command ends."""
 
+import functools
 import os
 import re
 import sys
+from collections.abc import Callable
 
 
 def pages() -> list[str]:
@@ -23,3 +25,20 @@ def shard() -> tuple[int, int] | None:
     if not found or not 0 <= int(found[1]) <= int(found[2]) or int(found[2]) == 0:
         sys.exit(f"SHARD is I/N, such as 1/4 (0/4 is what needs the whole book); it is {text!r}")
     return int(found[1]), int(found[2])
+
+
+def command(main: Callable[[], int]) -> Callable[[], int]:
+    """End an interrupted or forbidden command with one sentence."""
+
+    @functools.wraps(main)
+    def run() -> int:
+        try:
+            return main()
+        except KeyboardInterrupt:
+            print("\nInterrupted; what is done is kept: run it again to go on.", file=sys.stderr)
+            return 130
+        except PermissionError as error:
+            print(f"{error.filename} cannot be written: {error.strerror}", file=sys.stderr)
+            return 1
+
+    return run

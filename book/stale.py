@@ -51,6 +51,12 @@ def fingerprint(page: Path) -> str:
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
 
+def forget() -> None:
+    """Read every file anew from here on."""
+    for cached in (_chapter, _definition, _helpers, packages):
+        cached.cache_clear()
+
+
 @dataclass
 class Seen:
     """What stands in some code.
@@ -86,9 +92,11 @@ def look(code: Iterable[ast.AST], borrowed: dict[str, str] | None = None) -> See
             seen.modules |= {alias.name.split(".")[0] for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module:
             seen.modules.add(node.module.split(".")[0])
-        elif isinstance(node, ast.Assign) and (name := _called(node.value)):
-            bound.add(node.value)
-            seen.borrowed |= {t.id: name for t in node.targets if isinstance(t, ast.Name)}
+        elif isinstance(node, ast.Assign):
+            for target, value in _bindings(node):
+                if isinstance(target, ast.Name) and (name := _called(value)):
+                    bound.add(value)
+                    seen.borrowed[target.id] = name
     for node in attributes:
         if name := seen.borrowed.get(getattr(node.value, "id", "")) or _called(node.value):
             bound.add(node.value)
@@ -99,11 +107,24 @@ def look(code: Iterable[ast.AST], borrowed: dict[str, str] | None = None) -> See
     return seen
 
 
+def _bindings(node: ast.Assign) -> list[tuple[ast.expr, ast.expr]]:
+    """Each target of an assignment with its value; ``a, b = x, y`` has two."""
+    found = []
+    for target in node.targets:
+        if isinstance(target, ast.Tuple) and isinstance(node.value, ast.Tuple):
+            found += zip(target.elts, node.value.elts)
+        else:
+            found.append((target, node.value))
+    return found
+
+
 def _called(node: ast.AST) -> str:
     """The chapter that an expression ``chapter("kan")`` asks for, else ''."""
-    if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "chapter" and node.args:
-        return str(ast.literal_eval(node.args[0]))
-    return ""
+    if not isinstance(node, ast.Call) or len(node.args) != 1:
+        return ""
+    function, name = node.func, node.args[0]
+    named = getattr(function, "id", getattr(function, "attr", ""))
+    return name.value if named == "chapter" and isinstance(name, ast.Constant) else ""
 
 
 def _handed_on(node: ast.AST, borrowed: dict[str, str]) -> str:
@@ -147,8 +168,11 @@ def _definition(name: str, wanted: str) -> tuple[str, frozenset[tuple[str, str]]
     chapter = _chapter(name)
     nodes = chapter.named.get(wanted, [])
     seen = look(nodes, chapter.seen.borrowed)
-    own = {(name, used) for used in seen.names & chapter.named.keys()}
-    return "\n".join(map(bare, nodes)), frozenset(seen.taken | own)
+    borrowed = chapter.seen.borrowed
+    uses = {(name, used) for used in (seen.names & chapter.named.keys()) - borrowed.keys()}
+    if wanted in borrowed:
+        uses.add((borrowed[wanted], EVERYTHING))
+    return "\n".join(map(bare, nodes)), frozenset(seen.taken | uses)
 
 
 def used_definitions(taken: Iterable[tuple[str, str]]) -> tuple[list[str], set[str]]:

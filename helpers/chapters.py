@@ -62,7 +62,7 @@ def code_cells(path: Path) -> list[tuple[int, str]]:
             continue
         end = next((i for i in range(n, len(lines)) if lines[i].rstrip() == fence[1]), len(lines))
         if n < end and lines[n] == "---":
-            n = lines.index("---", n + 1) + 1
+            n = next((i for i in range(n + 1, end) if lines[i] == "---"), n) + 1
         while n < end and (lines[n].startswith(":") or not lines[n].strip()):
             n += 1
         found.append((n + 1, "\n".join(lines[n:end]).rstrip()))
@@ -94,7 +94,9 @@ def _find(name: str) -> Path:
     path = folder / f"{name}.md"
     if not path.is_file():
         known = sorted(
-            p.relative_to(folder).with_suffix("").as_posix() for p in folder.rglob("*.md")
+            p.relative_to(folder).with_suffix("").as_posix()
+            for p in folder.rglob("*.md")
+            if ".ipynb_checkpoints" not in p.parts
         )
         near = difflib.get_close_matches(name, known, n=1)
         hint = f"did you mean {near[0]!r}? " if near else ""

@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 
 from book import settings
-from book.build import build, interruptible
+from book.build import build
 from tests.install_chromium import chromium
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -37,10 +37,12 @@ def chosen_pages() -> list[str] | None:
     return selection.shard_pages(*shard) or None
 
 
-@interruptible
+@settings.command
 def main() -> int:
     out, began = Path(sys.argv[1]), time.monotonic()
-    settings.shard()
+    if settings.shard() and settings.pages():
+        print("PAGES and SHARD: give one of them", file=sys.stderr)
+        return 1
     if not style():
         return 1
     from book import execute, pairs
@@ -58,7 +60,8 @@ def main() -> int:
     os.environ |= {"BOOK_OUT": str(out.resolve()), "CHROMIUM": chromium() or ""}
     command = [sys.executable, "-m", "pytest", "-n", "auto", "--dist", "worksteal", "tests"]
     status = subprocess.run(command, cwd=ROOT).returncode
-    print(execute.executions(out / "_build", names or []))
+    if names is not None:
+        print(execute.executions(out / "_build", names))
     print(f"{time.monotonic() - began:.0f} s in all")
     return 0 if status == 5 and (settings.pages() or settings.shard()) else status
 

@@ -63,6 +63,8 @@ def select(config, items: list) -> None:
     if not (os.environ.get("PAGES") or os.environ.get("SHARD")):
         return
     every = set(map(execute.name, execute.notebooks()))
-    kept = [item for item in items if wanted(item, every)]
-    config.hook.pytest_deselected(items=[item for item in items if item not in set(kept)])
-    items[:] = kept
+    parts = {True: [], False: []}
+    for item in items:
+        parts[wanted(item, every)].append(item)
+    config.hook.pytest_deselected(items=parts[False])
+    items[:] = parts[True]

@@ -51,8 +51,8 @@ PLANTED = {
         "document.head.insertAdjacentHTML('beforeend', '<style>html[data-theme=dark] "
         ".highlight pre span.mi:nth-of-type(2n) { color: #333 !important }</style>')"
     ),
-    "light: image-alt": "document.querySelector('main p').append(new Image())",
-    "light: label": "document.querySelector('main p').append(document.createElement('input'))",
+    "all: image-alt": "document.querySelector('main p').append(new Image())",
+    "all: label": "document.querySelector('main p').append(document.createElement('input'))",
 }
 
 

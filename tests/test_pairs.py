@@ -61,7 +61,7 @@ class TestMakePairs:
 
     def test_a_changed_text_is_written_to_the_notebook(self):
         change(self.md, "# Kolmogorov-Arnold", "# The Kolmogorov-Arnold")
-        assert pairs.follow([self.md]) == []
+        assert pairs.follow([self.md]) == {}
         assert "# The Kolmogorov-Arnold" in self.ipynb.read_text(encoding="utf-8")
         assert pairs.committed(self.md)
 
@@ -85,16 +85,45 @@ class TestMakePairs:
         notebook = json.loads(self.ipynb.read_text(encoding="utf-8"))
         del notebook["cells"][0]
         self.ipynb.write_text(json.dumps(notebook), encoding="utf-8")
-        assert pairs.edited(self.md) == ["the .ipynb lacks: '# Kolmogorov-Arnold networks'"]
+        assert pairs.Pair.read(self.md).edited == [
+            "the .ipynb lacks: '# Kolmogorov-Arnold networks'"
+        ]
 
     def test_conflict_markers_are_refused(self, capsys):
         change(self.md, "## See it", "<<<<<<< HEAD\n## See it")
         assert pairs.main() == 1
         assert re.search(r"kan\.md:\d+: a conflict marker", capsys.readouterr().err)
 
-    def test_a_broken_notebook_is_written_anew(self):
+    def test_a_notebook_with_conflict_markers_is_written_anew(self):
         self.ipynb.write_text("<<<<<<< HEAD\n{", encoding="utf-8")
         assert pairs.main() == 0 and pairs.committed(self.md)
+
+    def test_a_broken_notebook_is_not(self, capsys, monkeypatch):
+        self.ipynb.write_text(self.ipynb.read_text(encoding="utf-8")[:-9], encoding="utf-8")
+        before = self.ipynb.read_bytes()
+        assert pairs.main() == 1 and self.ipynb.read_bytes() == before
+        assert "kan.ipynb is no notebook" in capsys.readouterr().err
+        monkeypatch.setenv("KEEP", "md")
+        assert pairs.main() == 0 and pairs.committed(self.md)
+
+    def test_an_attachment_is_named(self, capsys):
+        notebook = nbformat.read(self.ipynb, 4)
+        notebook.cells[0].attachments = {"a.png": {"image/png": "AAAA"}}
+        nbformat.write(notebook, self.ipynb)
+        assert pairs.main() == 1 and "cell 1 has an attachment" in capsys.readouterr().err
+
+    def test_what_jupytext_leaves_out_is_no_edit(self):
+        notebook = nbformat.read(self.ipynb, 4)
+        notebook.cells[0].source += "\n\n"
+        notebook.cells[1].metadata |= {"scrolled": True, "collapsed": False}
+        notebook.cells.append(nbformat.v4.new_markdown_cell(""))
+        nbformat.write(notebook, self.ipynb)
+        assert pairs.main() == 0 and pairs.committed(self.md)
+
+    def test_front_matter_is_kept(self):
+        change(self.md, "kernelspec:", "myst:\n  substitutions:\n    key: value\nkernelspec:")
+        for _ in range(2):
+            assert pairs.main() == 0 and "key: value" in self.md.read_text(encoding="utf-8")
 
     def test_checkpoints_are_no_chapters(self):
         folder = self.md.parent / pairs.CHECKPOINTS
@@ -109,7 +138,7 @@ class TestMakePairs:
         code.execution_count, code.metadata["trusted"] = 7, True
         notebook.metadata["language_info"] = {"name": "python", "version": "3.99"}
         nbformat.write(notebook, self.ipynb)
-        assert pairs.edited(self.md) == [] and not pairs.committed(self.md)
+        assert pairs.Pair.read(self.md).edited == [] and not pairs.committed(self.md)
         assert pairs.main() == 0 and pairs.committed(self.md)
 
 

@@ -9,7 +9,7 @@ from sphinx.environment import BuildEnvironment
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
-from book.execute import notebooks, open_cache, read  # noqa: E402
+from book.execute import notebooks, open_cache, record_of  # noqa: E402
 from helpers import claims, explorer  # noqa: E402
 
 
@@ -35,14 +35,12 @@ def runs(cache_path: Path) -> dict[str, Run]:
     for page in notebooks():
         run = Run(page.relative_to(ROOT).with_suffix("").as_posix())
         found[run.docname] = run
-        try:
-            record = cache.match_cache_notebook(read(page))
-        except KeyError:
+        record = record_of(cache, page)
+        if record is None or not record.data["fingerprint"]:
             continue
-        run.seconds = record.data.get("execution_seconds", 0.0)
-        run.reference_seconds = record.data.get("reference_seconds", 0.0)
-        run.fingerprint = record.data.get("fingerprint", "")
-        run.when = record.data.get("executed", "")
+        run.seconds = record.data["execution_seconds"]
+        run.reference_seconds = record.data["reference_seconds"]
+        run.fingerprint, run.when = record.data["fingerprint"], record.data["executed"]
         notebook = cache.get_cache_bundle(record.pk).nb
         run.cells = len(notebook.cells)
         for output in (o for cell in notebook.cells for o in cell.outputs):

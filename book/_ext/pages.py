@@ -10,11 +10,13 @@ from docutils.parsers.rst import directives
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
+from book.execute import read
 from helpers.atlas import papers
 from helpers.claims import bar_text, verdict
 
 WORDS_A_MINUTE = 220
 CODE_LINES_A_MINUTE = 25
+ATLAS = executed.ROOT / "book" / "atlas.yml"
 BENCHMARKS = executed.ROOT / "book" / "benchmarks.json"
 ACRONYMS = {"kan": "KAN", "ntk": "NTK", "pinns": "PINNs", "llm_apps": "LLM applications"}
 
@@ -86,7 +88,7 @@ def fill_chapter_box(app: Sphinx, doctree: nodes.document) -> None:
 
 
 def _reading_minutes(docname: str) -> int:
-    cells = executed.read(executed.ROOT / f"{docname}.md").cells
+    cells = read(executed.ROOT / f"{docname}.md").cells
     words = sum(len(c.source.split()) for c in cells if c.cell_type == "markdown")
     code = [c for c in cells if c.cell_type == "code"]
     shown = [c for c in code if "hide-input" not in c.metadata.get("tags", [])]
@@ -98,6 +100,7 @@ class Atlas(BookDirective):
     """Every paper with its chapter and state, with a filter."""
 
     def run(self) -> list[nodes.Node]:
+        self.env.note_dependency(str(ATLAS))
         rows = papers().values()
         chapters = sorted({row["chapter"] for row in rows}, key=family)
         options = "".join(f'<option value="{c}">{family(c)}</option>' for c in chapters)
@@ -137,6 +140,7 @@ class AtlasCount(BookDirective):
     """One sentence that counts the papers, those implemented, and the claims checked."""
 
     def run(self) -> list[nodes.Node]:
+        self.env.note_dependency(str(ATLAS))
         records = [record for run in self.runs.values() for record in run.claims]
         done = {record["key"] for record in records if verdict(record) == "holds"}
         settings = sum(f["settings"] for run in self.runs.values() for f in run.figures)

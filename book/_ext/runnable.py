@@ -3,6 +3,7 @@
 import html
 import os
 import re
+import zlib
 from pathlib import Path
 
 import executed
@@ -15,7 +16,7 @@ from sphinx import addnodes
 from sphinx.application import Sphinx
 from sphinx.environment import BuildEnvironment
 
-from book.course import has_solution, stub
+from book import course
 
 DRAWN_FROM_ALL_RUNS = ("book/index", "book/atlas", "book/ledger", "book/benchmarks", "book/about")
 FONTS = {"dejavu-sans": "DejaVuSans.ttf", "dejavu-sans-oblique": "DejaVuSans-Oblique.ttf"}
@@ -54,11 +55,11 @@ def fold_solutions(app: Sphinx, doctree: nodes.document) -> None:
     """Show an exercise's stub in place, and its worked solution behind a fold."""
     for block in list(doctree.findall(nodes.literal_block)):
         source = block.astext()
-        if not has_solution(source):
+        if not course.has_solution(source):
             continue
         solution = block.deepcopy()
-        block.children = [nodes.Text(stub(source))]
-        block.rawsource = stub(source)
+        block.children = [nodes.Text(course.stub(source))]
+        block.rawsource = course.stub(source)
         cell = _cell_of(block)
         fold = '<details class="solution"><summary>Worked solution</summary>'
         place = cell.parent.index(cell) + 1
@@ -143,4 +144,6 @@ def setup(app: Sphinx) -> dict:
     app.connect("html-page-context", quiet_page, priority=900)
     app.connect("build-finished", write_fonts)
     app.connect("build-finished", name_folds)
-    return {"parallel_read_safe": True, "parallel_write_safe": True}
+    code = sorted(Path(__file__).parent.glob("*.py")) + [Path(course.__file__)]
+    version = zlib.crc32(b"".join(file.read_bytes() for file in code))  # new code reads all anew
+    return {"env_version": version, "parallel_read_safe": True, "parallel_write_safe": True}
