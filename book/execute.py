@@ -69,6 +69,8 @@ def chosen(names: Iterable[str]) -> list[Path]:
     """
     every = {name(page): page for page in notebooks()}
     for wrong in [n for n in names if n not in every]:
+        if page_named(wrong).exists():
+            sys.exit(f"PAGES: add a line to _toc.yml: - file: chapters/{wrong}")
         near = difflib.get_close_matches(wrong, every, n=1, cutoff=0.3)
         hint = f"did you mean {near[0]!r}? " if near else ""
         sys.exit(f"PAGES: there is no page {wrong!r}; {hint}the pages are {' '.join(every)}")
@@ -123,14 +125,14 @@ def store(
     notebook: nbformat.NotebookNode,
     state: str,
     seconds: float,
-    scale: float,
+    work: float,
 ) -> None:
     """Keep an executed notebook where the book's build finds it.
 
     Args:
         state: the page's fingerprint.
         seconds: CPU seconds of the execution.
-        scale: seconds on the reference machine for one of this machine's.
+        work: CPU seconds of the yardstick's work, on average over the execution.
     """
     before = [d["executions"] for d in executions_of(cache) if d["page"] == name(page)]
     data = {
@@ -138,7 +140,7 @@ def store(
         "fingerprint": state,
         "executed": datetime.now(UTC).isoformat(timespec="seconds"),
         "execution_seconds": seconds,
-        "reference_seconds": seconds * scale,
+        "work_seconds": work,
         "executions": 1 + max(before, default=0),
     }
     _file(cache, page, notebook, data)

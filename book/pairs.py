@@ -31,7 +31,6 @@ FORMAT = "md:myst"
 CONFIG = load_jupytext_configuration_file(str(ROOT / "pyproject.toml"))
 KERNEL = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
 WRITTEN = "runnable_papers"
-CHOOSE_TEXT = "to keep the text's: make pairs KEEP=md"
 CHECKPOINTS = ".ipynb_checkpoints"
 CONFLICT = re.compile(r"^(<{7}|>{7}) ", re.MULTILINE)
 SHOWN = 5
@@ -135,12 +134,14 @@ class Pair:
             notebook = nbformat.reads(theirs, 4)
         except Exception as error:
             why = str(error).splitlines()[0]
-            raise ValueError(f"{place(target)} is no notebook ({why}); {CHOOSE_TEXT}") from error
+            raise ValueError(
+                f"{place(target)} is no notebook ({why}); {_to_keep('md', source)}"
+            ) from error
         for number, cell in enumerate(notebook.cells, start=1):
             if cell.get("attachments"):
                 raise ValueError(
                     f"{place(target)}: cell {number} has an attachment, which an .md cannot hold; "
-                    f"put the picture into book/_static, or: {CHOOSE_TEXT}"
+                    f"put the picture into book/_static, or {_to_keep('md', source)}"
                 )
         mark = notebook.metadata.get(WRITTEN, {}).get("cells", "")
         saved = jupytext.reads(jupytext.writes(notebook, FORMAT, config=CONFIG), FORMAT)
@@ -166,7 +167,8 @@ class Pair:
                 lines += [f"the .ipynb lacks: {_first(cell)}" for cell in mine[i:j]]
             elif kind != "equal":
                 what = "differs" if kind == "replace" else "is only in the .ipynb"
-                lines += [f"cell {n + 1} {what}: {_first(theirs[n])}" for n in range(k, m)]
+                old = {line for cell in mine[i:j] for line in cell[1].splitlines()}
+                lines += [f"cell {n + 1} {what}: {_first(theirs[n], old)}" for n in range(k, m)]
         return lines or ["only metadata of cells, such as tags, differ"]
 
     @property
@@ -174,13 +176,12 @@ class Pair:
         """What to say of an edited notebook: which cells, and how to keep which side."""
         lines, notebook = self.edited, self.source.with_suffix(".ipynb")
         shown = lines[:SHOWN] + [f"and {len(lines) - SHOWN} more"] * (len(lines) > SHOWN)
-        name = self.source.relative_to(CHAPTERS).with_suffix("").as_posix()
         return "\n    ".join(
             [
                 f"{place(notebook)} was changed since `make pairs` wrote it, and differs from "
                 f"{self.source.name}:",
                 *shown,
-                f'to keep the cells: make pairs KEEP=ipynb PAGES="{name}"; {CHOOSE_TEXT}',
+                f"{_to_keep('ipynb', self.source)}; {_to_keep('md', self.source)}",
             ]
         )
 
@@ -190,9 +191,15 @@ class Pair:
         return both(chosen.cells, self.mine.metadata)
 
 
-def _first(cell: tuple) -> str:
+def _first(cell: tuple, known: Iterable[str] = ()) -> str:
+    """The first line of a cell that is not known already."""
     lines = cell[1].strip().splitlines() or [""]
-    return f"{lines[0][:70]!r}"
+    return f"{next((line for line in lines if line not in known), lines[0])[:70]!r}"
+
+
+def _to_keep(side: str, source: Path) -> str:
+    name = source.relative_to(CHAPTERS).with_suffix("").as_posix()
+    return f'to keep the {side}: make pairs KEEP={side} PAGES="{name}"'
 
 
 def committed(source: Path) -> bool:

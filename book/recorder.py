@@ -258,9 +258,9 @@ def pytest_runtest_teardown(item: IPyNbCell, nextitem):
     if whole:
         notebook = with_outputs(page_of(item), code, file.heard)
         notebook.metadata["language_info"] = language
-        scale = yardstick.REFERENCE / statistics.mean(file.work)
+        work = statistics.mean(file.work)
         cache = item.config.cache_of_runs
-        execute.store(cache, page_of(item), notebook, file.state, seconds, scale)
+        execute.store(cache, page_of(item), notebook, file.state, seconds, work)
     item.user_properties += [("page", execute.name(page_of(item))), ("whole", whole)]
     item.user_properties.append(("seconds", seconds))
     return result

@@ -1,9 +1,9 @@
 """A fixed piece of work, so that a page's execution time can be stated for one machine.
 
 The work takes `REFERENCE` CPU seconds on the reference machine (one core of an AMD EPYC server of
-2026, the one of the benchmarks), and is timed again and again beside a page: the page's seconds
-times `REFERENCE` over the mean of these times are its seconds there. The three parts are what
-pages do most: many small tensors, linear algebra, drawing.
+2026, the one of the benchmarks; estimated there from the times of 26 pages). It is timed again and
+again beside a page: the page's seconds times `REFERENCE` over the mean of these times are its
+seconds there. The three parts are what pages do most: many small tensors, linear algebra, drawing.
 """
 
 import io
@@ -13,7 +13,7 @@ import torch
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 
-REFERENCE = 0.12
+REFERENCE = 0.1
 
 
 def seconds() -> float:

@@ -12,7 +12,7 @@ from nbformat import NotebookNode
 from book import course, execute, pairs
 from helpers import chapters
 
-LEAST = {"chapter": 4, "deep dive": 2}
+LEAST = {"core page": 4, "further page": 2}
 
 
 class Exercise(NamedTuple):
@@ -79,7 +79,7 @@ class TestExercise:
 
 @pytest.mark.parametrize("page", pairs.sources(), ids=execute.name)
 def test_every_chapter_has_exercises(page):
-    kind = "chapter" if page.parent == pairs.CHAPTERS else "deep dive"
+    kind = "core page" if page.parent == pairs.CHAPTERS else "further page"
     found = sum(exercise.page == page for exercise in EXERCISES)
     assert found >= LEAST[kind], (
         f"{execute.name(page)}.md has {found} exercise(s), a {kind} needs {LEAST[kind]}: "

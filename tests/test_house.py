@@ -157,11 +157,11 @@ class TestRecords:
         self.cache = execute.open_cache(tmp_path)
 
     def keep(self, page: Path) -> None:
-        execute.store(self.cache, page, execute.read(page), "a state", seconds=2.0, scale=0.5)
+        execute.store(self.cache, page, execute.read(page), "a state", seconds=2.0, work=0.2)
 
     def test_executions_are_counted(self):
         self.keep(self.kan)
-        assert execute.record_of(self.cache, self.kan).data["reference_seconds"] == 1.0
+        assert execute.record_of(self.cache, self.kan).data["work_seconds"] == 0.2
         assert execute.executions(self.build, ["kan"]).startswith("1 of 1 notebooks executed once")
         self.keep(self.kan)
         assert execute.executions(self.build, ["kan"]).endswith("; kan 2 times")

@@ -39,7 +39,7 @@ MOVES = """() => [...document.querySelectorAll('[data-knob]')].map(control => {
 })"""
 
 # axe looks at each element's colours. Of the many small ones that look alike (colours, ground,
-# size, weight) in every scheme seen so far, `thin` keeps one, which leaves a tenth of a page.
+# size, weight) in every scheme seen so far, `thin` keeps one and hides the others, which leaves a tenth of a page.
 LOOKS = """thin => {
   const grounds = new Map();
   const ground = e => {
@@ -54,7 +54,7 @@ LOOKS = """thin => {
     return grounds.get(e);
   };
   const looks = window.looksSoFar ||= new Map();
-  const many = '.highlight pre *, .explore-frame svg, mjx-container';
+  const many = '.highlight pre *:not(:has(*)), .explore-frame svg, mjx-container';
   for (const e of document.querySelectorAll(many)) {
     const s = getComputedStyle(e);
     const look = [s.color, ground(e), s.fontSize, s.fontWeight, s.opacity, s.visibility];
@@ -62,10 +62,13 @@ LOOKS = """thin => {
   }
   if (!thin) return;
   const kept = new Set();
-  for (const [e, look] of looks) kept.has(look) ? e.remove() : kept.add(look);
+  for (const [e, look] of looks) {
+    if (kept.has(look)) e.style.display = 'none';
+    else kept.add(look);
+  }
 }"""
 
-RULES = """options => axe.run(document, {resultTypes: ['violations'], ...options}).then(found =>
+RULES = """options => axe.run(document, {preload: false, ...options}).then(found =>
   found.violations.map(v => ({impact: v.impact, id: v.id, html: v.nodes[0].html.slice(0, 160)})))"""
 
 
@@ -80,6 +83,7 @@ class Visit:
         self.outside: list[str] = []
         self.page.on("console", self._console)
         self.page.on("pageerror", lambda error: self.errors.append(str(error)))
+        self.page.on("response", self._response)
         self.page.on("request", lambda request: self._request(request.url, base))
         self.page.goto(f"{base}/{address}")
         self.page.wait_for_load_state("networkidle")
@@ -87,6 +91,10 @@ class Visit:
     def _console(self, message) -> None:
         if message.type in ("error", "warning"):
             self.errors.append(message.text)
+
+    def _response(self, response) -> None:
+        if response.status >= 400:
+            self.errors.append(f"{response.status}: {response.url}")
 
     def _request(self, url: str, base: str) -> None:
         if not url.startswith((base, "data:", "blob:")):
@@ -117,8 +125,10 @@ class Visit:
     def inaccessible(self) -> list[str]:
         """What axe finds serious: rules of structure once, contrast in both colour schemes.
 
-        For contrast the page is thinned out, so this comes last.
+        All folds are opened first: axe does not look at what is hidden. For contrast the page is
+        thinned out, so this comes last.
         """
+        self.page.evaluate("document.querySelectorAll('details').forEach(d => { d.open = true })")
         self.page.evaluate(AXE.read_text(encoding="utf-8"))
         contrast = {"runOnly": ["color-contrast"]}
         structure = {"rules": {"color-contrast": {"enabled": False}}}

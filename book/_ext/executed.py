@@ -9,6 +9,7 @@ from sphinx.environment import BuildEnvironment
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
+from book import yardstick  # noqa: E402
 from book.execute import notebooks, open_cache, record_of  # noqa: E402
 from helpers import claims, explorer  # noqa: E402
 
@@ -39,7 +40,8 @@ def runs(cache_path: Path) -> dict[str, Run]:
         if record is None or not record.data["fingerprint"]:
             continue
         run.seconds = record.data["execution_seconds"]
-        run.reference_seconds = record.data["reference_seconds"]
+        work = record.data.get("work_seconds", yardstick.REFERENCE)
+        run.reference_seconds = run.seconds * yardstick.REFERENCE / work
         run.fingerprint, run.when = record.data["fingerprint"], record.data["executed"]
         notebook = cache.get_cache_bundle(record.pk).nb
         run.cells = len(notebook.cells)
