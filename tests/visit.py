@@ -39,7 +39,8 @@ MOVES = """() => [...document.querySelectorAll('[data-knob]')].map(control => {
 })"""
 
 # axe looks at each element's colours. Of the many small ones that look alike (colours, ground,
-# size, weight) in every scheme seen so far, `thin` keeps one and hides the others, which leaves a tenth of a page.
+# size, weight) in every scheme seen so far, `thin` keeps one and hides the others, which leaves a
+# tenth of a page.
 LOOKS = """thin => {
   const grounds = new Map();
   const ground = e => {
