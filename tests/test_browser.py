@@ -49,10 +49,10 @@ PLANTED = {
     ),
     "dark: color-contrast": (
         "document.head.insertAdjacentHTML('beforeend', '<style>html[data-theme=dark] "
-        ".highlight pre span.mi:nth-of-type(2n) { color: #333 !important }</style>')"
+        ".highlight pre span.n { color: #333 !important }</style>')"
     ),
-    "all: image-alt": "document.querySelector('main p').append(new Image())",
-    "all: label": "document.querySelector('main p').append(document.createElement('input'))",
+    "light: image-alt": "document.querySelector('main p').append(new Image())",
+    "light: label": "document.querySelector('main p').append(document.createElement('input'))",
 }
 
 
