@@ -99,13 +99,9 @@ def test_a_slider_moves_on_a_live_kernel(browser, lab, seen):
     )
 
 
-@pytest.mark.parametrize("address", [PAIR[1], f"{PAIR[0]}?factory=Notebook"], ids=["ipynb", "md"])
-def test_opening_running_and_saving_is_no_edit(browser, lab, tmp_path, monkeypatch, address):
-    """After `make pairs` both files are as they are committed, and no checkpoint is a chapter."""
-    page = opened(browser, lab, address.replace("?factory=Notebook", ""))
-    if address.endswith("factory=Notebook"):
-        page.goto(f"{lab}/tree/{PAIR[0]}?factory=Jupytext+Notebook&token={TOKEN}")
-        page.locator(".jp-Notebook .jp-CodeCell").first.wait_for()
+def test_opening_running_and_saving_is_no_edit(browser, lab, tmp_path, monkeypatch):
+    """After `make pairs` both files are as they are committed."""
+    page = opened(browser, lab, PAIR[1])
     text, notebook = (tmp_path / file for file in PAIR)
     before = notebook.stat().st_mtime_ns
     page.locator(".jp-CodeCell .jp-InputArea").first.click()
