@@ -129,6 +129,7 @@ class Visit:
         All folds are opened first, since axe does not look at what is hidden. The page is thinned
         out, so this comes last.
         """
+        self.page.add_style_tag(content="* { transition: none !important }")  # no colour halfway
         self.page.evaluate("document.querySelectorAll('details').forEach(d => { d.open = true })")
         self.page.evaluate(LOOKS, False)
         self.dress("dark")
