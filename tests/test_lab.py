@@ -63,17 +63,42 @@ def opened(browser, lab: str, address: str) -> Page:
 
 
 def run(page: Page, command: str) -> None:
-    """Choose a command of the menu Run, again if the kernel was not yet there to take it."""
-    for _ in range(60):
-        if page.locator(".jp-Dialog").count():  # which kernel, while it is still starting
-            page.locator(".jp-Dialog .jp-mod-accept").click()
-        page.get_by_role("menuitem", name="Run", exact=True).click()
-        page.get_by_text(command, exact=True).click()
-        running = page.locator(".jp-InputPrompt", has_text=re.compile(r"\[(\*|\d+)\]"))
+    """Choose a command of the menu Run until the kernel has answered for a cell.
+
+    JupyterLab shows [*] for a request that it sends before the kernel listens, and on a busy
+    machine such a request is lost. A kernel that does not answer is started again, each time
+    with twice the patience.
+    """
+    answered = page.locator(".jp-InputPrompt", has_text=re.compile(r"\[\d+\]"))
+    patience = 15_000
+    while patience < PATIENCE_MS:
+        idle(page)
+        choose(page, "Run", command)
         with contextlib.suppress(TimeoutError):
-            running.first.wait_for(timeout=5_000)
+            answered.first.wait_for(timeout=patience)
             return
-    raise AssertionError("JupyterLab does not run the cells")
+        patience *= 2
+        choose(page, "Kernel", "Restart Kernel…")
+        page.locator(".jp-Dialog .jp-mod-warn, .jp-Dialog .jp-mod-accept").first.click()
+    prompts = page.locator(".jp-InputPrompt").all_inner_texts()
+    raise AssertionError(f"JupyterLab does not run the cells; their prompts: {prompts}")
+
+
+def idle(page: Page) -> None:
+    """Wait until the notebook's kernel is there and does nothing, whichever dialog asks for one."""
+    indicator = page.locator(".jp-Notebook-ExecutionIndicator[data-status='idle']")
+    for _ in range(PATIENCE_MS // 2_000):
+        if page.locator(".jp-Dialog .jp-mod-accept").count():
+            page.locator(".jp-Dialog .jp-mod-accept").click()
+        with contextlib.suppress(TimeoutError):
+            indicator.first.wait_for(timeout=2_000)
+            return
+    raise AssertionError("JupyterLab's kernel is not idle")
+
+
+def choose(page: Page, menu: str, command: str) -> None:
+    page.get_by_role("menuitem", name=menu, exact=True).click()
+    page.get_by_text(command, exact=True).click()
 
 
 def test_a_slider_moves_on_a_live_kernel(browser, lab, seen):
