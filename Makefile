@@ -2,6 +2,7 @@
 PYTHON ?= $(firstword $(foreach name,python3.11 python3.12 python3.13 python3,$(shell command -v $(name) 2>/dev/null)) python3)
 BOOK_SEED ?= 0
 PORT ?= 8000
+SEEDS ?= 0-19
 export BOOK_SEED PAGES SHARD KEEP
 export OMP_NUM_THREADS = 1
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
@@ -11,7 +12,7 @@ BIN := .venv/bin
 OUT := $(if $(filter 0,$(BOOK_SEED)),.,_build/seed-$(BOOK_SEED))
 SITE := $(OUT)/_build/html
 
-.PHONY: help book serve lab test lint bench course pairs gather pdf clean
+.PHONY: help book serve lab test lint bench seeds mutants course pairs gather pdf clean
 .DEFAULT_GOAL := help
 
 # What is wrong with the request is said at once, before anything is installed or built.
@@ -46,12 +47,14 @@ help:
 	@echo "make lab     open the chapters in JupyterLab, sliders live"
 	@echo "make test    run every notebook, build the book, move every slider in a browser"
 	@echo "make bench   time the chapters' methods beside the packages a user would pick"
+	@echo "make seeds   measure the claims under other seeds, SEEDS=0-19 (minutes a page; resumes)"
+	@echo "make mutants break the sources on purpose; each edit must turn a test red (resumes)"
 	@echo "make course  write the learner's notebooks, exercises as stubs"
 	@echo "make pairs   bring each chapter's .md and .ipynb into step (KEEP=md or KEEP=ipynb)"
 	@echo "make pdf     the book as one PDF, every figure at its first setting (needs TeX)"
 	@echo "make clean   remove the environment and all that was built"
 	@echo
-	@echo "PAGES=\"ntk kan/bases\" with book, serve or test: these pages only"
+	@echo "PAGES=\"ntk kan/bases\" with book, serve, test, seeds or mutants: these pages only"
 	@echo "SHARD=1/4 with test: the first of four parts; BOOK_SEED=7: other random numbers"
 
 .venv/pyvenv.cfg:
@@ -83,6 +86,12 @@ lint: .venv/installed-test
 
 bench: .venv/installed-book .venv/installed-test .venv/installed-peers
 	$(BIN)/python -m tests.benchmarks.run
+
+seeds: .venv/installed-book
+	@$(BIN)/python -m book.seeds $(SEEDS)
+
+mutants: .venv/installed-book .venv/installed-test
+	@$(BIN)/python -m tests.mutants
 
 course: .venv/installed-course
 	$(BIN)/python -m book.course

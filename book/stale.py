@@ -24,6 +24,8 @@ from helpers.runtime import book_seed
 
 ROOT = Path(__file__).resolve().parent.parent
 EVERYTHING = "*"
+# Helpers that show what was measured, and measure nothing.
+SHOWING = {"atlas", "claims", "explorer", "frames", "knobs", "page", "style", "telling"}
 KERNEL = frozenset({"ipykernel", "matplotlib_inline"})
 
 
@@ -49,6 +51,27 @@ def fingerprint(page: Path) -> str:
         "seed": book_seed(),
     }
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
+
+
+def measuring(page: Path) -> str:
+    """The hash of the code that decides what a page's claims measure, under whichever seed.
+
+    What draws figures or says sentences has no part in it, nor have versions of packages.
+    """
+    code = [chapters.parsed(cell, page, line) for line, cell in chapters.code_cells(page)]
+    kept = [ast.Module([node for node in tree.body if not _shows(node)], []) for tree in code]
+    definitions, _ = used_definitions(look(kept).taken)
+    files = [f for f in sorted((ROOT / "helpers").glob("*.py")) if f.stem not in SHOWING]
+    helpers = [bare(ast.parse(file.read_text(encoding="utf-8"))) for file in files]
+    parts = [list(map(bare, kept)), definitions, helpers]
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
+
+
+def _shows(node: ast.stmt) -> bool:
+    """Whether a statement of a page is a figure, or a sentence said."""
+    if isinstance(node, ast.FunctionDef):
+        return not chapters.is_definition(node)
+    return isinstance(node, ast.Expr) and ast.unparse(node).startswith("say(")
 
 
 def forget() -> None:

@@ -9,9 +9,9 @@ import torch
 from helpers import data, style
 from helpers.atlas import paper
 from helpers.chapters import chapter
-from helpers.claims import ClaimFailed, claim
+from helpers.claims import ClaimFailed, claim, rival
 from helpers.explorer import explore
-from helpers.runtime import device, recording, seeded
+from helpers.runtime import recording, seeded
 from helpers.style import COLORS
 from helpers.telling import check, say
 from helpers.training import fit
@@ -26,11 +26,11 @@ __all__ = [
     "check",
     "claim",
     "data",
-    "device",
     "explore",
     "fit",
     "paper",
     "recording",
+    "rival",
     "say",
     "seeded",
 ]

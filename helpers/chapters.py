@@ -49,7 +49,7 @@ def definitions(path: Path) -> ast.Module:
         SyntaxError: a cell is no Python; file and line are those of the chapter.
     """
     trees = (parsed(source, path, line) for line, source in code_cells(path))
-    return ast.Module([node for tree in trees for node in tree.body if _is_definition(node)], [])
+    return ast.Module([node for tree in trees for node in tree.body if is_definition(node)], [])
 
 
 def code_cells(path: Path) -> list[tuple[int, str]]:
@@ -79,7 +79,8 @@ def parsed(source: str, path: Path, line: int) -> ast.Module:
     return ast.parse("\n" * (line - 1) + source, filename=str(path))
 
 
-def _is_definition(node: ast.stmt) -> bool:
+def is_definition(node: ast.stmt) -> bool:
+    """Whether a chapter's statement is one that other chapters may use."""
     if isinstance(node, ast.FunctionDef):
         return not any(ast.unparse(d).startswith("explore(") for d in node.decorator_list)
     if isinstance(node, ast.Assign):

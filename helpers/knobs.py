@@ -1,10 +1,14 @@
 """Knobs: what a control can be set to, read from the abbreviations of `ipywidgets.interact`."""
 
 import inspect
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 
 import ipywidgets
+
+MOST = 10_000
 
 
 @dataclass(frozen=True)
@@ -20,12 +24,14 @@ class Knob:
     def default(self):
         return self.values[self.start]
 
-    @property
+    @cached_property
     def labels(self) -> list[str]:
-        return [self.label(value) for value in self.values]
-
-    def label(self, value) -> str:
-        return f"{value:g}" if isinstance(value, float) else str(value)
+        """The values in words, with as many digits as tell them apart, six at least."""
+        for digits in range(6, 18):
+            labels = [_label(value, digits) for value in self.values]
+            if len(set(labels)) == len(labels):
+                break
+        return labels
 
     def widget(self, continuous: bool) -> ipywidgets.Widget:
         """The live control; `continuous` redraws while a slider moves, not only on release."""
@@ -40,6 +46,10 @@ class Knob:
             description=self.name,
             continuous_update=continuous,
         )
+
+
+def _label(value, digits: int) -> str:
+    return f"{value:.{digits}g}" if isinstance(value, float) else str(value)
 
 
 def read(draw: Callable, given: dict) -> list[Knob]:
@@ -67,6 +77,8 @@ def _knob(where: str, name: str, spec, default) -> Knob:
             f"{what} is empty: {spec!r} has no value; "
             "a range is (low, high) or (low, high, step) with low <= high and step > 0"
         )
+    if any(a == b for a, b in zip(values, values[1:])):
+        raise ValueError(f"{what} has equal values: {spec!r} cannot be told apart")
     if default is inspect.Parameter.empty:
         default = values[0]
     if default not in values:
@@ -94,9 +106,14 @@ def _values(spec) -> tuple[list, str]:
 
 
 def _steps(low: float, high: float, step: float | None = None) -> list:
+    """The values of a range, without the rounding errors of many small steps."""
     if step is None:
         step = 1 if isinstance(low, int) and isinstance(high, int) else (high - low) / 10
-    if step <= 0 or high < low:
+    if not (math.isfinite(low) and math.isfinite(high) and step > 0 and high >= low):
         return []
-    steps = [low + i * step for i in range(int((high - low) / step + 1e-9) + 1)]
-    return [round(v, 10) if isinstance(v, float) else v for v in steps]
+    intervals = (high - low) / step * (1 + 1e-12) + 1e-9
+    if intervals >= MOST:
+        raise ValueError(f"explore: ({low}, {high}, {step}) has over {MOST} values")
+    digits = 12 - math.floor(math.log10(max(abs(low), abs(high), step)))
+    steps = [low + i * step for i in range(int(intervals) + 1)]
+    return [round(v, digits) if isinstance(v, float) else v for v in steps]

@@ -1,6 +1,7 @@
-"""The one source of randomness, the device, and whether the book is being built."""
+"""The one source of randomness, and whether the book is being built."""
 
 import os
+from numbers import Integral
 from typing import NamedTuple
 
 import numpy as np
@@ -8,7 +9,7 @@ import torch
 
 
 class Seeds(NamedTuple):
-    """Two generators that draw from one stream."""
+    """Two generators, independent of each other and of torch's global one."""
 
     torch: torch.Generator
     numpy: np.random.Generator
@@ -27,30 +28,27 @@ def book_seed() -> int:
 
 
 def seeded(stream: int = 0) -> Seeds:
-    """Random generators for one experiment, and torch's global generator set to the same stream.
+    """Three independent streams for one experiment: two generators, and torch's global one.
 
     Equal streams give equal numbers, different streams independent ones; every stream changes
-    with BOOK_SEED. The global generator is set because `torch.nn` modules initialise from it.
+    with BOOK_SEED. The global generator is seeded because `torch.nn` modules initialise from it,
+    with a stream of its own: weights drawn there share no bits with data drawn from the others.
 
     Args:
         stream: a whole number of at least 0; each experiment of a chapter takes its own.
 
     Raises:
-        ValueError: `stream` is negative, or BOOK_SEED is no whole number.
+        ValueError: `stream` is no whole number of at least 0, or BOOK_SEED is none.
     """
-    if stream < 0:
+    if not isinstance(stream, Integral) or stream < 0:
         raise ValueError(f"seeded(stream={stream}): a stream is a whole number of at least 0")
-    sequence = np.random.SeedSequence([book_seed(), stream])
-    seed = int(sequence.generate_state(1, np.uint64)[0] >> 1)
-    torch.manual_seed(seed)
-    return Seeds(torch.Generator().manual_seed(seed), np.random.default_rng(sequence))
+    ours, numpy, everywhere = np.random.SeedSequence([book_seed(), int(stream)]).spawn(3)
+    torch.manual_seed(_number(everywhere))
+    return Seeds(torch.Generator().manual_seed(_number(ours)), np.random.default_rng(numpy))
 
 
-def device() -> torch.device:
-    """Where tensors live: BOOK_DEVICE if it is set, else a GPU if there is one, else the CPU."""
-    return torch.device(
-        os.environ.get("BOOK_DEVICE", "cuda" if torch.cuda.is_available() else "cpu")
-    )
+def _number(sequence: np.random.SeedSequence) -> int:
+    return int(sequence.generate_state(1, np.uint64)[0] >> 1)
 
 
 def recording() -> bool:

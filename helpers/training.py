@@ -48,13 +48,18 @@ def fit(
         The loss before each update, `steps` numbers.
 
     Raises:
-        ValueError: an unknown method, or mini-batches with L-BFGS.
+        ValueError: an unknown method, mini-batches with L-BFGS or without data, or data of
+            different lengths.
         FloatingPointError: the loss became NaN or infinite; the message names the step.
     """
     if method not in OPTIMIZERS:
         raise ValueError(f"fit(method={method!r}): the methods are {', '.join(OPTIMIZERS)}")
     if batch is not None and method == "lbfgs":
         raise ValueError("fit(method='lbfgs') needs the whole batch: leave batch=None")
+    if batch is not None and (batch < 1 or not data or len(data[0]) == 0):
+        raise ValueError(f"fit(batch={batch}) draws at least 1 of the samples in data=(x, y, ...)")
+    if len({len(tensor) for tensor in data}) > 1:
+        raise ValueError(f"fit: data has {', '.join(str(len(t)) for t in data)} samples")
     optimizer = OPTIMIZERS[method]([p for p in model.parameters() if p.requires_grad], lr=lr)
     history: list[float] = []
     samples = data

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from book import execute
+from book import execute, seeds
 from helpers.atlas import papers
 from helpers.claims import verdict
 from tests.conftest import ROOT
@@ -81,6 +81,16 @@ def test_its_claims_are_in_the_ledger(site, run, page):
 
 
 @NOTEBOOKS
+def test_its_claims_show_their_seeds(site, run, page):
+    """A box has a strip where the claim was measured under many seeds, and a link to the atlas."""
+    measured = seeds.read().get(execute.name(page), {"claims": []})["claims"]
+    anchors = {entry["anchor"] for entry in measured} & {r["anchor"] for r in run.claims}
+    text = (site / f"{docname(page)}.html").read_text(encoding="utf-8")
+    assert text.count('<svg class="strip"') == len(anchors)
+    assert text.count("atlas.html#paper-") == len(run.claims)
+
+
+@NOTEBOOKS
 def test_tables_and_formulas_of_outputs_are_rendered(site, page):
     raw = re.compile(r"<p>\|[^<]*\||<p>[^<]*\$[^<$]+\$")
     found = raw.search((site / f"{docname(page)}.html").read_text(encoding="utf-8"))
@@ -123,9 +133,12 @@ def test_a_broken_link_is_found(tmp_path):
 @pytest.mark.whole
 def test_the_atlas_comes_from_the_runs(site, runs):
     atlas = (site / "book" / "atlas.html").read_text(encoding="utf-8")
-    assert atlas.count("<tr data-chapter=") == len(papers())
-    done = {r["key"] for run in runs.values() for r in run.claims if verdict(r) == "holds"}
+    assert atlas.count("data-chapter=") == len(papers())
+    asked = [r for run in runs.values() for r in run.claims if r["asks"] == "paper"]
+    done = {r["key"] for r in asked if verdict(r) == "holds"}
+    waiting = {r["key"] for r in asked if verdict(r) == "no control yet"} - done
     assert atlas.count('data-state="implemented"') == len(done)
+    assert atlas.count('data-state="no control yet"') == len(waiting)
 
 
 @pytest.mark.whole

@@ -1,6 +1,7 @@
 """Sliders: knobs, frames, the three lives, errors."""
 
 import json
+import math
 import re
 
 import ipywidgets
@@ -64,6 +65,32 @@ def test_decimal_ranges_reach_their_end():
     found = Explorer(lambda_with_doc(), {"x": (0.0, 0.3, 0.1)}).knobs[0]
     assert found.values == (0.0, 0.1, 0.2, 0.3)
     assert found.labels == ["0", "0.1", "0.2", "0.3"]
+
+
+@pytest.mark.parametrize(
+    ("spec", "values", "labels"),
+    [
+        ((1e-11, 5e-11, 1e-11), (1e-11, 2e-11, 3e-11, 4e-11, 5e-11), ["1e-11", "2e-11"]),
+        ((1000001.0, 1000003.0, 1.0), (1000001.0, 1000002.0, 1000003.0), ["1000001", "1000002"]),
+        ((1e12, 1.000002e12, 1e6), (1e12, 1.000001e12, 1.000002e12), ["1e+12", "1.000001e+12"]),
+        ((-0.3, 0.0, 0.1), (-0.3, -0.2, -0.1, 0.0), ["-0.3", "-0.2"]),
+        ([0.1, 0.1 + 1e-9], (0.1, 0.1 + 1e-9), ["0.1", "0.100000001"]),
+    ],
+)
+def test_tiny_and_large_steps(spec, values, labels):
+    def draw(x=spec[0]):
+        """One knob."""
+
+    (found,) = knobs.read(draw, {"x": spec})
+    assert found.values == pytest.approx(values, rel=1e-11) and len(found.values) == len(values)
+    assert found.labels[:2] == labels and len(set(found.labels)) == len(values)
+
+
+def test_the_figure_starts_at_its_defaults():
+    made = Explorer(curve, {"power": (1, 3), "colour": ["baseline", "method"]})
+    page, start = made.record(), {"power": 2, "colour": "method"}
+    assert page.split("</svg>")[0].endswith(made.frame(start).split("</svg>")[0])
+    assert 'max="2" step="1" value="1"' in page and "<option selected>method" in page
 
 
 def lambda_with_doc():
@@ -219,6 +246,11 @@ def undocumented(power=1):
         (curve, {"power": (0, 1, 0)}, ValueError, "step > 0"),
         (curve, {"power": (5, 9)}, ValueError, r"default 2 is none of its values \(5, 6"),
         (curve, {"power": "abc"}, ValueError, "'abc' is no knob"),
+        (curve, {"power": (0.0, math.inf, 1.0)}, ValueError, "is empty"),
+        (curve, {"power": (math.nan, 1.0)}, ValueError, "is empty"),
+        (curve, {"power": (0.0, 1.0, 1e-300)}, ValueError, "has over 10000 values"),
+        (curve, {"power": [2, 2]}, ValueError, "equal values.*cannot be told apart"),
+        (curve, {"power": (2.0, 2.0 + 1e-13, 1e-14)}, ValueError, "cannot be told apart"),
         (
             curve,
             {"power": (1, 50), "grid": False},

@@ -64,6 +64,69 @@ def test_leading_dimensions_of_inputs_and_parameters_broadcast():
 def test_wrong_lengths_are_named():
     with pytest.raises(ValueError, match=r"takes 8 parameters.*has 9"):
         hyper.unpack(torch.zeros(9), (3, 2))
+    with pytest.raises(ValueError, match="one layer at least"):
+        hyper.unpack(torch.zeros(0), (3,))
+
+
+def test_inputs_of_another_width_or_precision_are_named():
+    theta = torch.zeros(8, dtype=torch.float64)
+    with pytest.raises(ValueError, match=r"4 inputs in torch.float64; the network takes 3"):
+        hyper.target(torch.zeros(5, 4, dtype=torch.float64), theta, (3, 2))
+    with pytest.raises(ValueError, match=r"torch.float32; the network takes 3 in torch.float64"):
+        hyper.target(torch.zeros(5, 3), theta, (3, 2))
+
+
+@pytest.mark.parametrize("batch", [(0, 5), (4, 0)])
+def test_no_networks_and_no_inputs_give_empty_outputs(batch):
+    theta = torch.zeros(batch[0], 8)
+    assert hyper.target(torch.zeros(*batch, 3), theta, (3, 2)).shape == (*batch, 2)
+    assert hyper.encode(torch.zeros(0, 2)).shape == (0, 4)
+
+
+# Devices and precision
+
+DEVICES = ["meta", *(["cuda"] if torch.cuda.is_available() else [])]
+
+
+@pytest.mark.parametrize("device", DEVICES)
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_tensors_are_made_where_the_inputs_live(device, dtype):
+    # encode, and MIPHyperNetwork.forward with it, and mix look at values: not on "meta".
+    sizes, draw, place = (2, 4, 1), seeded(30).torch, {"device": device, "dtype": dtype}
+    with torch.device(device):
+        nets = [
+            hyper.hyperfan_(hyper.HyperNetwork(3, (6,), sizes).to(dtype), 0.5, draw),
+            hyper.ChunkedHyperNetwork(3, 2, (6,), sizes, chunk=5).to(dtype),
+        ]
+        mip = hyper.MIPHyperNetwork(1, (6,), sizes, draw)
+    assert mip.head.bias.device.type == device
+    e, x, y = (
+        torch.ones(5, 3, **place),
+        torch.ones(5, 7, 2, **place),
+        torch.ones(5, 7, 1, **place),
+    )
+    for net in nets:
+        theta = net(e)
+        loss = hyper.target_loss(net, e, x, y, sizes)
+        found = [theta, hyper.target(x, theta, sizes), loss, *hyper.signals(nets[0], e, x)]
+        for tensor in found:
+            assert (tensor.device.type, tensor.dtype) == (device, dtype)
+    t = torch.ones(5, 1, **place)
+    line = torch.ones(7, 1, **place)
+    for shared in (True, False):
+        alone = hyper.train_alone(line, hyper.bump(line, t), (1, 4, 1), draw, shared, steps=2)
+        assert (alone.device.type, alone.dtype, alone.shape) == (device, dtype, (5, 13))
+    scales = hyper.start_scales(sizes, like=e)
+    errors = hyper.bump_rmse(hyper.wave(line, t), line, t)
+    for tensor in (
+        scales,
+        errors,
+        hyper.disagreement(alone[:, :0].new_ones(3, 2410), x.new_ones(5, 64)),
+    ):
+        assert (tensor.device.type, tensor.dtype) == (device, dtype)
+    if device != "meta":
+        for tensor in (hyper.encode(t), hyper.mix(alone, t[:, 0]), mip.to(dtype)(t)):
+            assert (tensor.device.type, tensor.dtype) == (device, dtype)
 
 
 # The gradient
@@ -162,6 +225,70 @@ def test_unknown_rules_are_named():
         hyper.start_variances(SIZES, "fan_in")
 
 
+def test_starts_that_cannot_be_are_named():
+    with pytest.raises(ValueError, match="at least 1"):
+        hyper.start_variances((3, 0, 2))
+    with pytest.raises(ValueError, match="2 pairs of variances for 3 layers"):
+        hyper.predicted_power(SIZES, hyper.start_variances(SIZES)[:2])
+    for power in (0.0, -1.0, math.nan):
+        with pytest.raises(ValueError, match="power"):
+            hyper.hyperfan_(hyper.HyperNetwork(2, (3,), SIZES), power, seeded(31).torch)
+    with pytest.raises(ValueError, match="chunk=0"):
+        hyper.ChunkedHyperNetwork(2, 2, (3,), SIZES, 0)
+
+
+def test_scales_are_exact_in_double_precision():
+    wanted = math.sqrt(1 / 32)
+    found = hyper.start_scales(SIZES, like=torch.zeros(0, dtype=torch.float64))
+    assert found[0].item() == pytest.approx(math.sqrt(2 / (2 * 16)), rel=1e-15)
+    assert found[0].item() != pytest.approx(wanted, rel=1e-2)
+
+
+def log_mean_square(nets, e: torch.Tensor, scales: torch.Tensor) -> float:
+    """Mean square of what many networks write, in units of the scales it should have."""
+    with torch.no_grad():
+        return torch.stack([(net(e) / scales).square().mean() for net in nets]).mean().item()
+
+
+def test_pieces_start_at_the_scale_of_the_target():
+    # Conditions and embeddings have mean square 1, the trunk keeps it, the head's rows average it.
+    sizes, draw = (8, 16, 4), seeded(32).torch
+    e = torch.randn(50, 4, generator=draw)
+    nets = [hyper.ChunkedHyperNetwork(4, 4, (256,), sizes, 20) for _ in range(100)]
+    assert log_mean_square(nets, e, hyper.start_scales(sizes)) == pytest.approx(1, rel=0.1)
+
+
+@pytest.mark.parametrize("head", hyper.HEADS)
+def test_heads_start_with_the_variances_they_announce(head):
+    draw = seeded(33).torch
+    e = F.normalize(torch.randn(64, 16, generator=draw), dim=1) * 4
+    found = []
+    for _ in range(5):
+        net, wanted = hyper.start(head, draw)
+        layers = hyper.unpack(net(e).detach(), hyper.DEEP)
+        found.append(torch.tensor([W.square().mean() for W, _ in layers]))
+    ratio = torch.stack(found).mean(0) / torch.tensor([weight for weight, _ in wanted])
+    torch.testing.assert_close(ratio, torch.ones(len(wanted)), rtol=0.2, atol=0)
+
+
+def test_signals_are_activations_and_gradients_layer_by_layer():
+    # One condition, one sample: against autograd on the layers run by torch.nn.
+    sizes, draw = (3, 5, 4, 2), seeded(34).torch
+    net = hyper.hyperfan_(hyper.HyperNetwork(2, (6,), sizes), 1.0, draw)
+    net.sizes = sizes
+    e, x = torch.randn(1, 2, generator=draw), torch.randn(1, 1, 3, generator=draw)
+    forward, backward = hyper.signals(net, e, x)
+    (V, b), (W, c), (U, d) = hyper.unpack(net(e).detach()[0], sizes)
+    h1 = F.relu(F.linear(x[0], V, b[0])).requires_grad_()
+    h2 = F.relu(F.linear(h1, W, c[0]))
+    f = F.linear(h2, U, d[0])
+    read_out = torch.randn(1, 1, 2, generator=torch.Generator().manual_seed(0))[0]
+    gradients = torch.autograd.grad((f * read_out).sum(), (h1, h2, f))
+    for found, wanted in ((forward, (h1, h2, f)), (backward, gradients)):
+        wanted = torch.stack([w.square().mean() for w in wanted])
+        torch.testing.assert_close(found, wanted.detach())
+
+
 # Magnitudes
 
 
@@ -186,8 +313,154 @@ def test_the_encoding_has_constant_length_and_refuses_what_is_outside():
     lengths = hyper.encode(gamma).norm(dim=-1)
     torch.testing.assert_close(lengths, torch.full_like(lengths, math.sqrt(7)))
     assert hyper.encode(gamma).shape == (50, 14)
-    with pytest.raises(ValueError, match="between 0 and 1"):
-        hyper.encode(torch.tensor([1.5]))
+    for wrong in (1.5, -0.1, math.nan):
+        with pytest.raises(ValueError, match="between 0 and 1"):
+            hyper.encode(torch.tensor([0.5, wrong]))
+
+
+def test_the_encoding_is_a_quarter_of_the_circle():
+    found = hyper.encode(torch.tensor([[0.0], [1 / 3], [1.0]], dtype=torch.float64))
+    wanted = torch.tensor([[1.0, 0.0], [math.sqrt(3) / 2, 0.5], [0.0, 1.0]], dtype=torch.float64)
+    torch.testing.assert_close(found, wanted)
+
+
+@pytest.mark.parametrize("kind", hyper.HALVES + hyper.LAZY)
+def test_every_kind_of_wave_network_starts_at_the_targets_scale(kind):
+    draw = seeded(35).torch
+    gamma = torch.linspace(0.01, 1, 100)[:, None]
+    e = hyper.trunk_input(kind, gamma)
+    nets = [hyper.wave_network(kind, draw) for _ in range(300)]
+    scales = hyper.start_scales(hyper.WAVE_SIZES)
+    with torch.no_grad():
+        added = [(net.head(net.trunk(e)) - net.head.bias) / scales for net in nets]
+    found = torch.stack([a.square().mean() for a in added]).mean().item()
+    halved = kind in ("MIP", "addition only")
+    assert found == pytest.approx(0.25 if halved else 1.0, rel=0.2)
+    theta_0 = torch.stack([net.head.bias.detach() / scales for net in nets])
+    assert theta_0.square().mean().item() == pytest.approx(1.0 if halved else 0.0, rel=0.05)
+
+
+def test_lazy_cures_are_what_they_are_called():
+    gamma = torch.linspace(0.01, 1, 1001, dtype=torch.float64)[:, None]
+    standard = hyper.trunk_input("standardised", gamma)
+    assert standard.mean().item() == pytest.approx(0, abs=1e-3)
+    assert standard.var().item() == pytest.approx(1, rel=1e-2)
+    appended = hyper.trunk_input("1 appended", gamma.expand(-1, 3))
+    assert torch.equal(appended[:, :3], gamma.expand(-1, 3)) and (appended[:, 3] == 1).all()
+    with pytest.raises(ValueError, match="the kinds are default"):
+        hyper.wave_network("mip", seeded(36).torch)
+
+
+def test_steps_are_counted_until_a_mean_of_twenty_is_low():
+    history = torch.ones(100, 2, 3)
+    history[40:, 0] = 0.0
+    history[10, 1] = 0.0
+    found = hyper.steps_to(history, level=0.5)
+    assert found.tolist() == [31, 81]  # steps 31 to 50 hold nine ones and eleven zeros
+
+
+# What stands beside the first hypernetwork
+
+
+def test_networks_trained_alone_learn_their_bumps():
+    # A third of the steps leaves 0.07 and more; one common start is one draw, so three are made.
+    line, t = torch.linspace(-1, 1, 64)[:, None], torch.linspace(0, 1, 21)[:, None]
+    sizes, errors = (1, 32, 32, 1), {False: [], True: []}
+    for shared, seed in ((False, 38), (True, 38), (True, 39), (True, 40)):
+        theta = hyper.train_alone(line, hyper.bump(line, t), sizes, seeded(seed).torch, shared)
+        found = hyper.bump_rmse(hyper.target(line, theta, sizes), line, t)
+        errors[shared].append(found.median().item())
+    assert np.median(errors[False]) < 0.03 and np.median(errors[True]) < 0.05
+
+
+def test_one_common_start_is_common():
+    line, t = torch.linspace(-1, 1, 64)[:, None], torch.linspace(0, 1, 5)[:, None]
+    start = hyper.train_alone(line, hyper.bump(line, t), (1, 4, 1), seeded(38).torch, True, steps=0)
+    assert torch.equal(start, start[:1].expand(5, -1))
+    assert hyper.train_alone(line, line[None][:0], (1, 4, 1), seeded(38).torch, False).shape == (
+        0,
+        13,
+    )
+
+
+def test_bumps_and_their_errors():
+    x, t = torch.tensor([[-0.8], [-0.65]]), torch.tensor([[0.0], [1.0]])
+    torch.testing.assert_close(hyper.bump(x, t)[0, :, 0], torch.tensor([1.0, math.exp(-0.5)]))
+    off = hyper.bump(x, t) + torch.tensor([3.0, -4.0])[:, None, None]
+    torch.testing.assert_close(hyper.bump_rmse(off, x, t), torch.tensor([3.0, 4.0]))
+
+
+def test_mixing_is_linear_interpolation_of_parameters():
+    theta = torch.randn(4, 7, generator=seeded(39).torch, dtype=torch.float64)
+    t = torch.linspace(0, 1, 31, dtype=torch.float64)
+    wanted = [np.interp(t, np.linspace(0, 1, 4), column) for column in theta.T.numpy()]
+    torch.testing.assert_close(hyper.mix(theta, t), torch.tensor(np.stack(wanted, 1)))
+    assert hyper.mix(theta.float(), t).dtype == torch.float32
+    for wrong in (-0.2, 1.1, math.nan):
+        with pytest.raises(ValueError, match=r"t lies in \[0, 1\]"):
+            hyper.mix(theta, torch.tensor([wrong]))
+    with pytest.raises(ValueError, match="1 networks"):
+        hyper.mix(theta[:1], t)
+
+
+# Scores
+
+
+def test_disagreement_is_mutual_information():
+    draw = seeded(40).torch
+    x = torch.randn(6, 64, generator=draw)
+    theta = torch.randn(5, hyper.parameter_count(hyper.DIGITS), generator=draw) * 0.1
+    same = hyper.disagreement(theta[:1].expand(5, -1), x)
+    torch.testing.assert_close(same, torch.zeros(6), rtol=0, atol=1e-5)
+    p = np.stack([hyper.target(x, row, hyper.DIGITS).softmax(-1).numpy() for row in theta])
+    mean = p.mean(0)
+    wanted = (p * np.log(p / mean)).sum(-1).mean(0)  # the mean divergence from the mean
+    np.testing.assert_allclose(hyper.disagreement(theta, x).numpy(), wanted, atol=1e-5)
+
+
+def test_auroc_counts_pairs():
+    low, high = torch.tensor([1.0, 3.0, 3.0]), torch.tensor([2.0, 3.0])
+    pairs = [(a < b) + 0.5 * (a == b) for a in low.tolist() for b in high.tolist()]
+    assert hyper.auroc(low, high) == pytest.approx(np.mean(pairs))
+
+
+# Splits of the digits
+
+
+def test_chunks_take_less_than_a_tenth_of_writing_all_at_once():
+    once = hyper.HyperNetwork(10, (32,), hyper.HALF)
+    chunks = hyper.ChunkedHyperNetwork(10, 16, (32,), hyper.HALF, 64)
+    assert hyper.size_of(once) == 10 * 32 + 32 + 33 * (64 * 16 + 16 + 17)
+    assert hyper.size_of(chunks) < hyper.size_of(once) / 10
+
+
+def test_splits_and_their_nearest():
+    assert hyper.SPLITS.shape == (252, 10) and (hyper.SPLITS.sum(1) == 0).all()
+    assert len(hyper.SPLITS.unique(dim=0)) == 252
+    seen, asked = hyper.SPLITS[:40], hyper.SPLITS[-40:]
+    found = hyper.nearest_split(seen, asked)
+    agreement = (found * asked).sum(1)
+    torch.testing.assert_close(agreement, (asked @ seen.T).abs().amax(1))
+    rows = {tuple(row) for row in torch.cat([seen, -seen]).tolist()}
+    assert all(tuple(row) in rows for row in found.tolist())
+
+
+def test_the_linear_control_is_scikit_learns():
+    draw = seeded(41).torch
+    x, x_new = torch.randn(80, 6, generator=draw), torch.randn(9, 6, generator=draw)
+    y = torch.randint(10, (80,), generator=draw)
+    splits = hyper.SPLITS[::50]
+    features = np.concatenate([x.numpy(), np.ones((80, 1))], 1)
+    solved = Ridge(alpha=2.0, fit_intercept=False).fit(features, 2.0 * np.eye(10)[y] - 1)
+    wanted = solved.predict(np.concatenate([x_new.numpy(), np.ones((9, 1))], 1))
+    found = hyper.ridge_scores(x, y, x_new, splits, penalty=2.0)
+    np.testing.assert_allclose(found.numpy(), splits.numpy() @ wanted.T, atol=1e-4)
+
+
+def test_the_share_right_counts_signs():
+    splits, y = torch.tensor([[1.0, -1.0], [-1.0, 1.0]]), torch.tensor([0, 1, 1])
+    scores = torch.tensor([[2.0, -1.0, 3.0], [-1.0, 1.0, 0.5]])
+    assert hyper.share_right(scores, splits, y) == pytest.approx(5 / 6)
 
 
 def test_mip_starts_as_an_ordinary_target():
@@ -341,6 +614,23 @@ def test_codes_are_rebuilt_to_the_last_bit():
     assert torch.equal(sharing.signs(7, 50, 30), sharing.signs(7, 50, 30))
     assert not torch.equal(sharing.signs(7, 50, 30), sharing.signs(8, 50, 30))
     assert set(sharing.signs(7, 50, 30).unique().tolist()) == {-1.0, 1.0}
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.float32, torch.float64])
+def test_rounding_keeps_zeros_and_loses_at_most_half_a_step(dtype):
+    v = torch.randn(3, 40, generator=seeded(42).torch).to(dtype)
+    v[1] = 0.0
+    for bits in (2, 6):
+        q, step = sharing.quantise(v, bits)
+        assert q.abs().max() <= 2 ** (bits - 1) - 1
+        assert ((q * step - v).abs() <= 0.51 * step).all()
+        assert torch.equal(sharing.rounded(v, bits)[1], torch.zeros(40, dtype=dtype))
+    tiny = torch.full((4,), 6e-8, dtype=torch.float16)
+    assert sharing.rounded(tiny, 6).isfinite().all()
+    with pytest.raises(ValueError, match="at least 1, at 2 bits"):
+        sharing.quantise(v, 1)
+    with pytest.raises(ValueError, match="at least 1, at 2 bits"):
+        sharing.quantise(v[:, :0], 6)
 
 
 def test_the_lstm_hypernetwork_is_torchs_lstm():

@@ -212,6 +212,196 @@ def test_the_sign_quantisers_scale_is_the_least_squares_one():
     assert (signs(x).abs() == signs.scale).all() and signs(x)[0, 0] > 0
 
 
+PRECISIONS = [torch.float16, torch.bfloat16, torch.float32, torch.float64]
+
+
+@pytest.mark.parametrize("dtype", PRECISIONS)
+@pytest.mark.parametrize("symmetric", [True, False])
+def test_rows_of_zeros_stay_zero_in_every_precision(dtype, symmetric):
+    R = torch.zeros(2, 6, dtype=dtype)
+    R[1] = torch.arange(-3, 3)
+    for grid in (
+        quantization.calibrate(R, 4, symmetric),
+        quantization.mse_grid(R, 4, symmetric),
+        quantization.percentile_grid(R, 4, 1, symmetric),
+    ):
+        assert (grid(R)[0] == 0).all() and (grid(R)[1] - R[1]).abs().max() < 0.5
+        assert (1 / grid.scale).isfinite().all() and grid.scale.dtype == dtype
+        assert grid.scale[0] == 1, "a range of nothing has the step 1"
+
+
+@pytest.mark.parametrize("dtype", PRECISIONS)
+def test_the_least_range_of_a_precision_has_a_grid(dtype):
+    least = torch.full((1, 1), torch.finfo(dtype).tiny, dtype=dtype)
+    for grid in (quantization.symmetric_grid(least, 8), quantization.affine_grid(-least, least, 8)):
+        assert grid(torch.tensor([[0.0, 1.0]], dtype=dtype)).isfinite().all()
+
+
+@pytest.mark.parametrize(("dtype", "size"), [(torch.float16, 1e-4), (torch.float32, 1e-25)])
+def test_the_best_clip_of_small_weights_is_that_of_large_ones(dtype, size):
+    R = (normal(5, 400, stream=60) * size).to(dtype)
+    found = quantization.mse_grid(R, 3).scale.double()
+    wanted = quantization.mse_grid(R.double() / size, 3).scale * size
+    assert torch.allclose(found, wanted, rtol=0.02, atol=0)
+
+
+def test_quantiles_are_torchs_and_have_no_largest_size():
+    R = normal(4, 37, stream=61)
+    R[2, 5] = math.nan
+    shares = (0.0, 0.3, 0.5, 0.925, 1.0)
+    for share, ours in zip(shares, quantization.quantiles(R, *shares)):
+        assert torch.allclose(ours, R.quantile(share, -1, keepdim=True), equal_nan=True)
+    assert quantization.quantiles(R.half(), 0.5)[0].dtype == torch.float16
+    many = torch.rand(1, 2**24 + 5, generator=seeded(62).torch)
+    grid = quantization.percentile_grid(many, 8, 0.99)
+    assert grid.scale.item() * 127 == pytest.approx(0.99, abs=1e-3)
+
+
+def test_a_weight_that_is_not_a_number_is_not_hidden():
+    x = torch.tensor([[1.0, math.nan, -2.0]])
+    signs = quantization.Signs(torch.full((1, 1), 0.5))
+    assert signs(x)[0, 0] == 0.5 and signs(x)[0, 2] == -0.5 and signs(x)[0, 1].isnan()
+    for grid in (quantization.calibrate, quantization.mse_grid):
+        for bits, symmetric in itertools.product((1, 3), (True, False)):
+            assert grid(x, bits, symmetric)(x).isnan().any()
+    assert quantization.percentile_grid(x, 3, 0.9)(x).isnan().any()
+
+
+def test_one_entry_and_equal_entries_are_kept():
+    for R in (torch.tensor([[-0.7]]), torch.full((1, 9), 3.25)):
+        for bits, symmetric in itertools.product((1, 2, 5), (True, False)):
+            assert torch.allclose(quantization.calibrate(R, bits, symmetric)(R), R)
+            assert torch.allclose(quantization.mse_grid(R, bits, symmetric)(R), R)
+            if bits > 1:
+                assert torch.allclose(quantization.percentile_grid(R, bits, 0.5, symmetric)(R), R)
+
+
+ONES, NOTHING = torch.ones(2, 3), torch.zeros(2, 0)
+
+
+@pytest.mark.parametrize(
+    ("call", "named"),
+    [
+        (lambda: quantization.symmetric_grid(ONES, 1), "bits=1"),
+        (lambda: quantization.affine_grid(ONES, ONES - 2, 4), "low lies above high"),
+        (lambda: quantization.affine_grid(-ONES, ONES, 0), "bits=0"),
+        (lambda: quantization.calibrate(NOTHING, 4), "R has empty rows"),
+        (lambda: quantization.calibrate(NOTHING, 1), "R has empty rows"),
+        (lambda: quantization.mse_grid(NOTHING, 4), "R has empty rows"),
+        (lambda: quantization.percentile_grid(NOTHING, 4, 0.9), "R has empty rows"),
+        (lambda: quantization.percentile_grid(ONES, 1, 0.9), "bits=1"),
+        (lambda: quantization.percentile_grid(ONES, 1, 0.9, False), "bits=1"),
+        (lambda: quantization.percentile_grid(ONES, 4, 0.0), "share=0.0"),
+        (lambda: quantization.percentile_grid(ONES, 4, 99.5, False), "share=99.5"),
+        (lambda: quantization.rows(ONES, 2), "per=2"),
+        (lambda: quantization.rows(ONES, "channels"), "per='channels'"),
+        (lambda: quantization.gptq(ONES, torch.ones(5, 3), NO_ENDS, damp=0), "damp=0"),
+    ],
+)
+def test_what_has_no_grid_is_refused_by_name(call, named):
+    with pytest.raises(ValueError, match=named):
+        call()
+
+
+@pytest.mark.parametrize("bits", [2, 3, 4, 5])
+def test_the_price_of_rounding_and_clipping_is_the_texts(bits):
+    """The error of the grid itself, by an integral over a normal density, at the best clip."""
+    x = torch.linspace(-9, 9, 90_001, dtype=torch.float64)
+    density = torch.exp(-x.square() / 2) / math.sqrt(2 * math.pi) * (x[1] - x[0])
+    clips = torch.linspace(0.6, 3.5, 59, dtype=torch.float64)
+    true = torch.stack(
+        [
+            ((quantization.symmetric_grid(c[None], bits)(x) - x).square() * density).sum()
+            for c in clips
+        ]
+    )
+    foreseen = quantization.clip_error(clips, bits)
+    assert abs(clips[true.argmin()] - clips[foreseen.argmin()]) <= 0.051
+    if bits == 2:
+        assert foreseen.min().item() == pytest.approx(0.215, abs=1e-3)
+        assert true.min().item() == pytest.approx(0.190, abs=1e-3)
+    else:
+        assert foreseen.min().item() == pytest.approx(true.min().item(), rel=0.04)
+
+
+# On other devices
+
+
+class Elsewhere:
+    """One call for each definition that makes or combines tensors, on one device."""
+
+    def __init__(self, device: str):
+        self.R = torch.randn(3, 8, dtype=torch.float16).to(device)
+        self.W = torch.randn(2, 4, 6, dtype=torch.float64).to(device)
+        self.X = torch.randn(2, 20, 6, dtype=torch.float64).to(device)
+        one = self.W.new_ones(1, 1)
+        self.grid = quantization.Grid(one, one - 1, -9, 9)
+
+    def calls(self) -> dict:
+        R, W, X, grid = self.R, self.W, self.X, self.grid
+        return {
+            "symmetric_grid": (lambda: quantization.symmetric_grid(R.amax(1, True), 4)(R), R),
+            "calibrate": (lambda: quantization.calibrate(R, 4)(R), R),
+            "Signs": (lambda: quantization.calibrate(R, 1)(R), R),
+            "percentile_grid": (lambda: quantization.percentile_grid(R, 4, 0.9)(R), R),
+            "mse_grid": (lambda: quantization.mse_grid(R, 4)(R), R),
+            "quantise_weights": (lambda: quantization.quantise_weights(R, 4, 2), R),
+            "straight_through": (lambda: quantization.straight_through(W, grid), W),
+            "path_following": (lambda: quantization.path_following(W, X, X, grid)[1], W),
+            "gpfq": (lambda: quantization.gpfq(W, X, X, grid), W),
+            "gptq": (lambda: quantization.gptq(W, X, grid), W),
+        }
+
+    def asymmetric(self) -> dict:
+        """Those that compare two tensors' values, and so need values."""
+        R = self.R
+        return {
+            "affine_grid": (lambda: quantization.calibrate(R, 4, False)(R), R),
+            "asymmetric percentiles": (
+                lambda: quantization.percentile_grid(R, 4, 0.9, False)(R),
+                R,
+            ),
+        }
+
+
+def lives_with(made: torch.Tensor, given: torch.Tensor) -> bool:
+    return (made.device, made.dtype, made.shape) == (given.device, given.dtype, given.shape)
+
+
+@pytest.mark.parametrize("name", Elsewhere("cpu").calls())
+def test_definitions_make_their_tensors_where_their_inputs_live(name):
+    call, given = Elsewhere("meta").calls()[name]
+    assert given.is_meta and lives_with(call(), given)
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+def test_definitions_run_on_an_accelerator():
+    there = Elsewhere("cuda")
+    for call, given in (there.calls() | there.asymmetric()).values():
+        assert lives_with(call(), given)
+
+
+@pytest.mark.parametrize("name", Elsewhere("cpu").asymmetric())
+def test_asymmetric_grids_keep_the_precision_of_their_numbers(name):
+    call, given = Elsewhere("cpu").asymmetric()[name]
+    assert lives_with(call(), given)
+
+
+def test_the_networks_definitions_run_where_its_weights_live():
+    nets = quantization.MLP([6, 5, 3], copies=2).to("meta")
+    x, y = torch.zeros(4, 6, device="meta"), torch.zeros(4, dtype=torch.long, device="meta")
+    assert quantization.cross_entropy(nets, x, y).is_meta
+    assert quantization.accuracy(nets, x, y).shape == (2,)
+    assert all(X.is_meta for X in quantization.layer_inputs(nets, x))
+    rule = quantization.METHODS["GPFQ"]
+    done = quantization.quantise_layers(nets, x, lambda W, X, Xq: rule(W, X, Xq, 2))
+    assert all(W.is_meta for W in done.weights)
+    grids = quantization.activation_grids(nets, x, 8, grid=quantization.calibrate)
+    codes = quantization.to_integers(x.expand(2, -1, -1), grids[0])
+    made = quantization.integer_forward(quantization.integer_layers(nets, grids), codes.long())
+    assert made.is_meta and made.shape == (2, 4, 3)
+
+
 # Feedback
 
 
@@ -289,6 +479,36 @@ def test_a_column_without_inputs_is_rounded_to_nearest(layer):
         quantization.path_following(W, X, X, NO_ENDS)[0],
     ):
         assert torch.equal(Q[:, [0, 17]], W[:, [0, 17]].round())
+
+
+@pytest.mark.parametrize("damp", [0.0, 0.01])
+def test_without_inputs_all_is_rounded_to_nearest(layer, damp):
+    W, X, _ = layer
+    assert torch.equal(quantization.gptq(W, 0 * X, NO_ENDS, damp), W.round())
+    assert torch.equal(quantization.gpfq(W, 0 * X, 0 * X, NO_ENDS), W.round())
+    X = X.clone()
+    X[:, 17] = 0
+    assert torch.equal(quantization.gptq(W, X, NO_ENDS, damp)[:, 17], W[:, 17].round())
+
+
+def test_equal_columns_share_what_they_round_off(layer):
+    """Two equal inputs: their levels' sum is off by at most half a step; float32 as float64."""
+    w, x = layer[0][:, :1].repeat(1, 2) + 0.3, layer[1][:, :1].repeat(1, 2)
+    for dtype in (torch.float64, torch.float32):
+        W, X = w.to(dtype), x.to(dtype)
+        for Q in (quantization.gpfq(W, X, X, NO_ENDS), quantization.gptq(W, X, NO_ENDS)):
+            assert (Q - W).sum(1).abs().max() <= 0.52
+    assert (NO_ENDS(w) - w).sum(1).abs().max() > 0.9
+
+
+def test_an_input_that_is_not_a_number_is_not_hidden(layer):
+    W, X, _ = layer
+    X = X.clone()
+    X[3, 0] = math.nan
+    assert quantization.gpfq(W, X, X, NO_ENDS).isnan().all()
+    assert quantization.path_following(W, X, X, NO_ENDS)[0].isnan().all()
+    with pytest.raises(ValueError, match="not finite"):
+        quantization.gptq(W, X, NO_ENDS)
 
 
 @pytest.mark.parametrize("bits", [1, 2, 3, 4])
@@ -475,6 +695,72 @@ def test_the_integer_network_is_exact_integer_arithmetic(digits_nets):
             scaled = [(2 * s * factor + 2**31) // 2**32 for s, factor in zip(sums, M)]
             q = [min(max(v + zy, 0), 255) for v in scaled]
         assert q == ours[k, n].tolist()
+
+
+def test_the_methods_are_what_their_names_say(digits_nets):
+    """Per tensor, per channel, the best clip, and feedback that knows both networks' inputs."""
+    W = digits_nets[1].weights[1].detach()
+    x = digits_nets[0].x_train[:300]
+    X = quantization.layer_inputs(digits_nets[1], x)[1]
+    Xq = X + 0.3 * torch.randn(X.shape, generator=seeded(63).torch).relu()
+    made = {name: rule(W, X, Xq, 2) for name, rule in quantization.METHODS.items()}
+    for name, dims in (("round, per tensor", (1, 2)), ("round, per channel", 2)):
+        c = W.abs().amax(dims, keepdim=True)
+        assert torch.equal(made[name], torch.where(W.abs() > c / 2, W.sign() * c, 0 * W)), name
+    best = quantization.mse_grid(W, 2)
+    assert torch.equal(made["round, best clip"], best(W))
+    assert torch.equal(made["GPFQ"], quantization.gpfq(W, X, Xq, best))
+    assert torch.equal(made["GPTQ"], quantization.gptq(W, Xq, best))
+    errors = [(made[n] - W).square().sum() for n in list(made)[:3]]
+    assert errors == sorted(errors, reverse=True)
+    walked = quantization.path_following(W, X, Xq, best)[0]
+    assert (made["GPFQ"] != walked).double().mean() < 0.01
+
+
+def test_a_dead_layer_is_dead_in_integers_too(digits_nets):
+    digits, nets = digits_nets
+    dead = quantization.MLP([64, 32, 24, 10], copies=3)
+    dead.load_state_dict(nets.state_dict())
+    with torch.no_grad():
+        dead.weights[0].zero_()
+        dead.biases[0].fill_(-1.0)
+        dead.biases[2].copy_(torch.arange(10) - 4.5)
+    grids = quantization.activation_grids(dead, digits.x_train, 8)
+    codes = quantization.to_integers(digits.x_test.expand(3, -1, -1), grids[0]).long()
+    made = quantization.integer_forward(quantization.integer_layers(dead, grids), codes)
+    logits = quantization.to_reals(made, grids[-1])
+    with torch.no_grad():
+        wanted = dead(digits.x_test)
+    assert (logits - wanted).abs().max() <= 1.1 * grids[-1].scale.max()
+
+
+def test_integers_need_a_grid_for_each_layer_and_two_bits(digits_nets):
+    digits, nets = digits_nets
+    grids = quantization.activation_grids(nets, digits.x_train[:50], 8)
+    for given, bits, named in ((grids[:-1], 8, "3 grids"), (grids, 1, "bits=1")):
+        with pytest.raises(ValueError, match=named):
+            quantization.integer_layers(nets, given, bits)
+
+
+def test_mended_biases_give_each_neuron_its_mean(digits_nets):
+    digits, nets = digits_nets
+    done = quantization.mended_biases(
+        nets, digits.x_train, lambda W, X, Xq: quantization.quantise_weights(W, 2)
+    )
+    means = [
+        [X.mean(1) for X in quantization.layer_inputs(net, digits.x_train)] for net in (nets, done)
+    ]
+    assert torch.allclose(means[0][-1], means[1][-1], atol=1e-3)
+    X = quantization.layer_inputs(done, digits.x_train)[0] @ done.weights[0].mT + done.biases[0]
+    wanted = digits.x_train @ nets.weights[0].mT + nets.biases[0]
+    assert torch.allclose(X.mean(1), wanted.mean(1), atol=1e-4)
+
+
+def test_shuffled_inputs_keep_each_columns_numbers_and_lose_what_they_share():
+    X = normal(2, 4000, 1, stream=64) + 0.1 * normal(2, 4000, 3, stream=65)
+    made = quantization.shuffled(X, seeded(66).torch)
+    assert torch.equal(made.sort(1).values, X.sort(1).values)
+    assert all(torch.corrcoef(part.T).fill_diagonal_(0).abs().max() < 0.1 for part in made)
 
 
 def test_the_integer_network_follows_its_simulation_in_floats(digits_nets):

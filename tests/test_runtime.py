@@ -1,10 +1,11 @@
-"""Seeds, device, atlas."""
+"""Seeds, atlas."""
 
+import numpy as np
 import pytest
 import torch
 
 import helpers
-from helpers import device, paper, recording, seeded
+from helpers import paper, recording, seeded
 
 
 def test_a_stream_repeats_and_streams_differ():
@@ -21,11 +22,24 @@ def test_global_generator_is_seeded_so_modules_repeat():
     assert torch.equal(weights, torch.nn.Linear(3, 2).weight)
 
 
+def streams(number: int) -> list[torch.Tensor]:
+    """A thousand normal numbers of each of the three streams."""
+    rng = seeded(number)
+    ours, everywhere = torch.randn(1000, generator=rng.torch), torch.randn(1000)
+    return [ours.double(), everywhere.double(), torch.tensor(rng.numpy.standard_normal(1000))]
+
+
+def test_the_three_streams_are_independent():
+    every = torch.stack(streams(1) + streams(2))
+    off_diagonal = torch.corrcoef(every) - torch.eye(6)
+    assert off_diagonal.abs().max() < 0.15
+
+
 def test_book_seed_changes_every_stream(monkeypatch):
     monkeypatch.setenv("BOOK_SEED", "0")
-    before = seeded(1).numpy.random()
+    before = streams(1)
     monkeypatch.setenv("BOOK_SEED", "7")
-    assert seeded(1).numpy.random() != before
+    assert not any(torch.equal(a, b) for a, b in zip(before, streams(1)))
 
 
 @pytest.mark.parametrize("text", ["seven", "-1", "1.5"])
@@ -35,14 +49,14 @@ def test_a_book_seed_that_is_no_whole_number_is_named(monkeypatch, text):
         seeded()
 
 
-def test_a_negative_stream_is_refused():
-    with pytest.raises(ValueError, match="stream=-1"):
-        seeded(-1)
+def test_a_stream_may_be_a_number_of_numpy():
+    assert seeded(np.int64(3)).numpy.random() == seeded(3).numpy.random()
 
 
-def test_device_follows_the_environment(monkeypatch):
-    monkeypatch.setenv("BOOK_DEVICE", "meta")
-    assert device() == torch.device("meta")
+@pytest.mark.parametrize("stream", [-1, 1.5])
+def test_a_stream_is_a_whole_number(stream):
+    with pytest.raises(ValueError, match=f"stream={stream}"):
+        seeded(stream)
 
 
 def test_one_thread():

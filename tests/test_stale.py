@@ -73,7 +73,8 @@ lender = chapter("lender")
 ```{code-cell} ipython3
 :tags: [hide-input]
 
-claim("kan", "The area is six.", measured=lender.area(2), between=(5, 7))
+claim("kan", "The area is six.", measured=lender.area(2), between=(5, 7),
+      control=("no area", 0))
 ```
 """
 )

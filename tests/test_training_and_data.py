@@ -1,5 +1,8 @@
 """The training loop, the data sets, the checks of exercises."""
 
+import math
+
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -26,18 +29,36 @@ def test_fit_solves_linear_regression(method, steps):
 
 
 def test_fit_draws_mini_batches_with_its_generator():
-    results = []
-    for _ in range(2):
+    def weight(ours: int, everywhere: int) -> float:
         model, samples = regression()
-        fit(model, squared, samples, steps=20, batch=8, generator=seeded(1).torch)
-        results.append(model.weight.item())
-    assert results[0] == results[1]
+        torch.manual_seed(everywhere)
+        generator = torch.Generator().manual_seed(ours)
+        fit(model, squared, samples, steps=20, batch=8, generator=generator)
+        return model.weight.item()
+
+    assert weight(1, 1) == weight(1, 2) != weight(2, 2)
+
+
+def test_fit_draws_another_batch_each_step():
+    model, (x, y) = regression()
+    batches = []
+
+    def loss(model, x, y):
+        batches.append(tuple(x[:, 0].tolist()))
+        return squared(model, x, y)
+
+    fit(model, loss, (x, y), steps=10, batch=8, generator=seeded(1).torch)
+    assert len(set(batches)) == 10 and {len(b) for b in batches} == {8}
+    assert len({place for batch in batches for place in batch}) > 30, "batches must cover the data"
 
 
 def test_fit_names_the_step_at_which_the_loss_is_lost():
     model, samples = regression()
     with pytest.raises(FloatingPointError, match="the loss is nan at step 0; try a smaller lr"):
         fit(model, lambda m, x, y: squared(m, x, y) * float("nan"), samples, steps=5)
+    model, samples = regression()
+    with pytest.raises(FloatingPointError, match="the loss is inf at step 0"):
+        fit(model, lambda m, x, y: squared(m, x, y) / 0, samples, steps=5)
 
 
 def test_fit_names_bad_arguments():
@@ -46,6 +67,11 @@ def test_fit_names_bad_arguments():
         fit(model, squared, samples, method="newton")
     with pytest.raises(ValueError, match="needs the whole batch"):
         fit(model, squared, samples, method="lbfgs", batch=4)
+    for none in ((), (torch.ones(0, 1), torch.ones(0, 1))):
+        with pytest.raises(ValueError, match=r"fit\(batch=2\) draws at least 1 of the samples"):
+            fit(model, lambda m, *_: m.weight.sum(), none, batch=2)
+    with pytest.raises(ValueError, match="data has 50, 49 samples"):
+        fit(model, squared, (samples[0], samples[1][:49]))
 
 
 @pytest.mark.parametrize(
@@ -58,6 +84,13 @@ def test_tables_are_split_and_standardised(name, features):
     assert len(split.y_test) == len(split.x_test) and set(split.y_test.tolist()) >= {0, 1}
 
 
+def test_a_table_is_split_by_its_generator_with_equal_shares():
+    first, again, other = (data.table("digits", rng=seeded(k).numpy) for k in (0, 0, 1))
+    assert torch.equal(first.x_test, again.x_test) and not torch.equal(first.y_test, other.y_test)
+    shares = [torch.bincount(y) / len(y) for y in (first.y_train, first.y_test)]
+    assert (shares[0] - shares[1]).abs().max() < 2e-3
+
+
 def test_unknown_table_is_named():
     with pytest.raises(ValueError, match="the sets are digits, wine, breast_cancer"):
         data.table("mnist", rng=seeded(0).numpy)
@@ -65,6 +98,8 @@ def test_unknown_table_is_named():
 
 def test_camera():
     image = data.camera(32)
+    assert image[0].mean() > image[-1].mean() + 0.2, "the sky is above the grass"
+    assert image[:, -1].mean() > image[:, 0].mean() + 0.2, "the man stands on the left"
     assert image.shape == (32, 32) and 0 <= image.min() < 0.2 and 0.7 < image.max() <= 1
     with pytest.raises(ValueError, match="8 to 256"):
         data.camera(4)
@@ -83,3 +118,49 @@ def test_check_accepts_and_explains(capsys):
         check("x", None, 1)
     with pytest.raises(AssertionError, match="got nan"):
         check("x", float("nan"), 1.0)
+
+
+@pytest.mark.parametrize(
+    ("got", "wanted"),
+    [
+        (math.inf, math.inf),
+        ([-math.inf, 1.0], [-math.inf, 1.0]),
+        (math.nan, math.nan),
+        (1 + 2j, torch.tensor(1 + 2j)),
+        (torch.ones(2, dtype=torch.bfloat16), np.ones(2)),
+        (True, 1),
+        (1 + 0.9e-8, 1.0),
+    ],
+)
+def test_check_accepts(got, wanted):
+    check("x", got, wanted)
+
+
+@pytest.mark.parametrize(
+    ("got", "wanted"),
+    [
+        (math.inf, -math.inf),
+        (math.inf, 1.0),
+        (1.0, math.inf),
+        (1.0, math.nan),
+        (math.nan, 1.0),
+        (np.fft.fft([1, 2, 3]), np.fft.fft([1, 3, 2])),
+        (1.0, 1 + 1e-3j),
+        (1 + 1.1e-8, 1.0),
+        (1 - 1.1e-8, 1.0),
+        ([1.0, 2.0], [[1.0, 2.0]]),
+        (torch.ones(1), 1.0),
+    ],
+)
+def test_check_refuses(got, wanted):
+    with pytest.raises(AssertionError, match=r"x is off|x has shape"):
+        check("x", got, wanted)
+
+
+def test_check_names_what_is_no_number_and_what_compares_nothing():
+    with pytest.raises(AssertionError, match="x is 'much': numbers are wanted"):
+        check("x", "much", 1.0)
+    with pytest.raises(ValueError, match="nothing is compared with 0 values"):
+        check("x", [], [])
+    with pytest.raises(ValueError, match="atol=nan"):
+        check("x", 1.0, 1.0, atol=math.nan)

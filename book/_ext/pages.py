@@ -4,6 +4,7 @@ import html
 import json
 from collections.abc import Iterator
 
+import evidence
 import executed
 from docutils import nodes
 from docutils.parsers.rst import directives
@@ -18,6 +19,7 @@ WORDS_A_MINUTE = 220
 CODE_LINES_A_MINUTE = 25
 ATLAS = executed.ROOT / "book" / "atlas.yml"
 BENCHMARKS = executed.ROOT / "book" / "benchmarks.json"
+VERDICTS = ["holds", "no control yet", "not reproduced", "fails"]
 ACRONYMS = {"kan": "KAN", "ntk": "NTK", "pinns": "PINNs", "llm_apps": "LLM applications"}
 
 
@@ -55,11 +57,15 @@ class BookDirective(SphinxDirective):
         return f'<a href="{uri}{"#" + anchor if anchor else ""}">{html.escape(words)}</a>'
 
     def sections(self) -> dict[str, tuple[str, dict]]:
-        """For each paper with a claim: the page, and the claim to link to, one that holds first."""
+        """For each paper with a claim that asks its question: the page, and the claim that tells
+        most, one that holds first.
+        """
+        every = [(run.docname, record) for run in self.runs.values() for record in run.claims]
+        every.sort(key=lambda pair: VERDICTS.index(verdict(pair[1])))
         found: dict[str, tuple[str, dict]] = {}
-        for run in self.runs.values():
-            for record in sorted(run.claims, key=lambda r: verdict(r) != "holds"):
-                found.setdefault(record["key"], (run.docname, record))
+        for docname, record in every:
+            if record["asks"] == "paper":
+                found.setdefault(record["key"], (docname, record))
         return found
 
 
@@ -105,7 +111,8 @@ class Atlas(BookDirective):
         chapters = sorted({row["chapter"] for row in rows}, key=family)
         options = "".join(f'<option value="{c}">{family(c)}</option>' for c in chapters)
         states = "".join(
-            f"<option>{s}</option>" for s in ("implemented", "not reproduced", "planned")
+            f"<option>{s}</option>"
+            for s in ("implemented", "no control yet", "not reproduced", "planned")
         )
         form = (
             '<form class="atlas-filter" hidden>'
@@ -130,7 +137,8 @@ class Atlas(BookDirective):
             state = "implemented" if verdict(record) == "holds" else verdict(record)
             shown = self.link(docname, state, record["anchor"])
         return (
-            f'<tr data-chapter="{row["chapter"]}" data-state="{state}"><td>{title}</td>'
+            f'<tr id="paper-{row["key"]}" data-chapter="{row["chapter"]}" data-state="{state}">'
+            f"<td>{title}</td>"
             f"<td>{family(row['chapter'])}</td><td>{row['tier']}</td>"
             f'<td class="state-{state.replace(" ", "-")}">{shown}</td></tr>'
         )
@@ -142,11 +150,13 @@ class AtlasCount(BookDirective):
     def run(self) -> list[nodes.Node]:
         self.env.note_dependency(str(ATLAS))
         records = [record for run in self.runs.values() for record in run.claims]
-        done = {record["key"] for record in records if verdict(record) == "holds"}
+        states = [verdict(record) for _, record in self.sections().values()]
         settings = sum(f["settings"] for run in self.runs.values() for f in run.figures)
         text = (
-            f"{len(done)} of {len(papers())} papers are implemented so far; {len(records)} claims "
-            f"are checked and {settings} slider settings recorded each time the book is built."
+            f"{states.count('holds')} of {len(papers())} papers are implemented so far, each by a "
+            f"claim that a control misses; {states.count('no control yet')} more have claims whose "
+            f"controls are still to come. {len(records)} claims are checked and {settings} slider "
+            "settings recorded each time the book is built."
         )
         return [nodes.paragraph(text, text)]
 
@@ -159,17 +169,42 @@ class Ledger(BookDirective):
         body = [self.row(docname, record) for docname, record in records]
         seed = records[0][1]["seed"] if records else 0
         caption = f"{len(records)} claims, measured under BOOK_SEED={seed}"
-        return [
-            raw(table(["Paper", "Claim", "Bar", "Measured", "Verdict"], body, "ledger", caption))
-        ]
+        head = ["Paper", "Claim", "Measured", "Control", "Seeds", "Verdict"]
+        return [raw(table(head, body, "ledger", caption))]
 
     def row(self, docname: str, record: dict) -> str:
         why = f"<br><small>{html.escape(record['because'])}</small>" if record["because"] else ""
-        return (
-            f"<tr><td>{html.escape(record['title'])}</td><td>{html.escape(record['says'])}{why}</td>"
-            f"<td>{bar_text(record)}</td><td>{record['measured']:.3g}</td>"
-            f"<td>{self.link(docname, verdict(record), record['anchor'])}</td></tr>"
-        )
+        ours = "<br><small>a question of ours</small>" if record["asks"] == "ours" else ""
+        controls = "<br>".join(f"{html.escape(n)}: {v:.3g}" for n, v in record["controls"])
+        entry = evidence.of(self.env.app).get(record["anchor"])
+        cells = [
+            html.escape(record["title"]) + ours,
+            html.escape(record["says"]) + why,
+            f"{record['measured']:.3g}<br><small>bar: {bar_text(record)}</small>",
+            controls or "none" + " yet" * record["reproduces"],
+            evidence.strip(entry) if entry else "one",
+            self.link(docname, verdict(record), record["anchor"]),
+        ]
+        return "<tr>" + "".join(f"<td>{cell}</td>" for cell in cells) + "</tr>"
+
+
+class Mutants(BookDirective):
+    """How many edits of the sources were tried, and how many turned something red, by place."""
+
+    def run(self) -> list[nodes.Node]:
+        self.env.note_dependency(str(evidence.MUTANTS))
+        tried = json.loads(evidence.MUTANTS.read_text(encoding="utf-8"))["rows"]
+        body = []
+        for place in dict.fromkeys(row["place"] for row in tried):
+            rows = [row for row in tried if row["place"] == place]
+            lived = [html.escape(row["what"]) for row in rows if not row["red"]]
+            body.append(
+                f"<tr><td>{place}</td><td>{len(rows)}</td><td>{len(rows) - len(lived)}</td>"
+                f"<td>{'; '.join(lived) or 'none'}</td></tr>"
+            )
+        head = ["Sources", "Edits", "Noticed", "Not noticed"]
+        caption = f"{len(tried)} edits that should turn something red"
+        return [raw(table(head, body, "mutants", caption))]
 
 
 class RunTimes(BookDirective):
@@ -249,6 +284,7 @@ DIRECTIVES = {
     "atlas": Atlas,
     "atlas-count": AtlasCount,
     "ledger": Ledger,
+    "mutants": Mutants,
     "run-times": RunTimes,
     "benchmarks": Benchmarks,
     "slider": Slider,

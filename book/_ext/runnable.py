@@ -6,6 +6,7 @@ import re
 import zlib
 from pathlib import Path
 
+import evidence
 import executed
 import matplotlib
 from docutils import nodes
@@ -36,11 +37,16 @@ GLYPHS = [
 
 
 def pages_to_read(app: Sphinx, env: BuildEnvironment, *_) -> list[str]:
-    """Unchanged pages that are read again: those executed anew, with those that are drawn from all
-    runs, and those that the last build did not bring to a good end (`book.build` keeps the list).
+    """Unchanged pages that are read again: those executed anew or measured under more seeds, with
+    those that are drawn from all runs, and those that the last build did not bring to a good end
+    (`book.build` keeps the list).
     """
     before = getattr(env, "runnable_runs", {})
-    now = {name: (run.fingerprint, run.when) for name, run in executed.of(env).items()}
+    seeds = evidence.versions()
+    now = {
+        name: (run.fingerprint, run.when, seeds.get(name.removeprefix("chapters/")))
+        for name, run in executed.of(env).items()
+    }
     env.runnable_runs = now
     again = {name for name in now if before.get(name) != now[name]}
     again |= set(DRAWN_FROM_ALL_RUNS) if again else set()
@@ -139,6 +145,7 @@ def setup(app: Sphinx) -> dict:
         app.add_directive(name, directive)
     app.connect("env-get-outdated", pages_to_read)
     app.connect("doctree-read", fill_chapter_box)
+    app.connect("doctree-read", evidence.fill_claims)
     app.connect("doctree-read", fold_solutions)
     app.connect("doctree-read", caption_figures_in_print)
     app.connect("html-page-context", quiet_page, priority=900)
