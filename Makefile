@@ -74,6 +74,7 @@ serve: .venv/installed-book
 	@$(BIN)/python -m book.serve $(OUT) $(PORT)
 
 lab: .venv/installed-lab
+	@$(BIN)/python -m book.pairs
 	$(BIN)/jupyter lab --ServerApp.root_dir=. --LabApp.default_url=/lab/tree/chapters
 
 test: .venv/installed-book .venv/installed-lab .venv/installed-test

@@ -1,6 +1,7 @@
 """The convex chapter's definitions against linear programs, dense algebra, CVXPY and SciPy."""
 
 import itertools
+import math
 
 import cvxpy as cp
 import numpy as np
@@ -159,3 +160,226 @@ def test_fixed_directions_are_a_restriction_of_their_patterns(problem):
     D = (U @ X.T > 0).unique(dim=0)
     best = convex.objective(X, y, D, *convex.convex_program(X, y, D, BETA), BETA)
     assert convex.sampled_program(X, y, U, BETA) >= best * (1 - 1e-7)
+
+
+GRID = [[a, b, 1.0] for a in range(3) for b in range(3)]
+DEGENERATE = {
+    "a grid": GRID,
+    "points on a line": [[k, 2.0 * k, 1.0] for k in range(5)],
+    "repeated points": [[0.3, 1.0], [0.3, 1.0], [-0.7, 1.0], [0.6, 2.0]],
+    "a point of the plane twice": [[0.3, 0.1, 1], [0.3, 0.1, 1], [-0.7, 0.5, 1], [0.6, -0.9, 1]],
+    "opposite points": [[1.0, 0.5], [-1.0, -0.5], [0.2, 1.0], [-2.0, -1.0]],
+    "a constant column twice": [[0.1, 1.0, 1.0], [0.5, 1.0, 1.0], [-0.4, 1.0, 1.0]],
+    "fewer points than features": [[1.0, 0.0, 2.0, 1.0], [0.0, 1.0, 1.0, -1.0]],
+    "one feature": [[1.0], [-2.0], [3.0]],
+}
+
+
+@pytest.mark.parametrize("name", DEGENERATE)
+def test_degenerate_points_have_the_patterns_that_linear_programs_find(name):
+    X = torch.tensor(DEGENERATE[name], dtype=torch.float64)
+    gates = {tuple(g) for g in convex.all_gates(X).tolist()}
+    every = itertools.product([False, True], repeat=len(X))
+    assert gates == {g for g in every if separable(X.numpy(), g)}
+
+
+def test_a_sample_of_zeros_is_never_let_through_and_float32_counts_alike():
+    X = torch.tensor([*GRID, [0.0, 0.0, 0.0]], dtype=torch.float64)
+    gates = convex.all_gates(X)
+    assert len(gates) == len(convex.all_gates(X[:9])) == len(convex.all_gates(X.float())) == 58
+    assert not gates[:, 9].any()
+    assert convex.all_gates(torch.zeros(3, 2)).tolist() == [[False] * 3]
+
+
+@pytest.mark.parametrize("X", [torch.tensor([[1.0, math.nan]]), torch.zeros(0, 2)])
+def test_all_gates_names_what_is_wrong_with_the_points(X):
+    with pytest.raises(ValueError, match="X needs at least one row and finite"):
+        convex.all_gates(X)
+
+
+def test_every_guess_gives_a_bound_below_the_optimum():
+    rng, beta = seeded(12), 0.01
+    x, y = convex.random_heights(10, rng.torch)
+    X = convex.with_bias(x)
+    D = convex.all_gates(X)
+    best = convex.objective(X, y, D, *convex.convex_program(X, y, D, beta), beta)
+    guesses = torch.randn(200, 10, dtype=torch.float64, generator=rng.torch)
+    bounds = [convex.lower_bound(X, y, D, beta, guess) for guess in (-y, y, *guesses)]
+    assert min(bounds) >= 0 and max(bounds) <= best
+    assert bounds[0] == pytest.approx(bounds[1])
+    assert convex.lower_bound(X, y, D, beta, torch.zeros_like(y)) == 0
+    assert convex.lower_bound(X, torch.zeros_like(y), D, beta, torch.zeros_like(y)) == 0
+
+
+def test_admm_does_not_depend_on_the_unit_of_the_targets(problem):
+    X, y, D, _ = problem
+    small = convex.run_admm(X, y, D, BETA, 300)
+    for unit in (1e-3, 100.0, 1000.0):
+        large = convex.run_admm(X, unit * y, D, unit * BETA, 300)
+        assert torch.allclose(large / unit, small, atol=1e-8)
+
+
+def test_admm_takes_zero_targets_and_zero_decay_with_a_penalty(problem):
+    X, y, D, _ = problem
+    assert convex.run_admm(X, 0 * y, D, BETA, 20).abs().max() == 0
+    solver = convex.ADMM(X, y, D, 0.0, rho=0.2)
+    for _ in range(2000):
+        v = solver.step()
+    least = convex.objective(X, y, D, *convex.convex_program(X, y, D, 0.0), 0.0)
+    assert convex.objective(X, y, D, *v, 0.0) == pytest.approx(least, abs=2e-2)
+
+
+@pytest.mark.parametrize(
+    ("beta", "rho", "named"), [(0.0, None, "beta"), (-1.0, 1.0, "beta"), (0.1, 0.0, "rho")]
+)
+def test_admm_names_a_parameter_out_of_range(problem, beta, rho, named):
+    X, y, D, _ = problem
+    with pytest.raises(ValueError, match=f"{named}=.* positive"):
+        convex.ADMM(X, y, D, beta, rho=rho)
+
+
+def test_admms_steps_are_those_of_the_formula_with_dense_matrices(problem):
+    X, y, D = problem[0][:12], problem[1][:12], problem[2][:3, :12]
+    solver = convex.ADMM(X, y, D, BETA, rho=0.3, relax=1.6)
+    gated = D.double()[:, :, None] * X
+    F = torch.cat([gated, -gated]).transpose(0, 1).reshape(len(X), -1)
+    E = 2 * D.double() - 1
+    G = torch.block_diag(*[e[:, None] * X for e in torch.cat([E, E])])
+    A = torch.eye(F.shape[1], dtype=torch.float64) + G.T @ G + F.T @ F / 0.3
+    q, t = torch.zeros(F.shape[1]).double(), torch.zeros(len(G)).double()
+    for _ in range(5):
+        blocks = q.reshape(-1, X.shape[1])
+        size = blocks.norm(dim=1, keepdim=True).clamp(min=1e-12)
+        v, s = ((1 - BETA / 0.3 / size).clamp(min=0) * blocks).flatten(), t.clamp(min=0)
+        assert torch.allclose(solver.step().flatten(), v, atol=1e-10)
+        u = torch.linalg.solve(A, F.T @ y / 0.3 + 2 * v - q + G.T @ (2 * s - t))
+        q, t = q + 1.6 * (u - v), t + 1.6 * (G @ u - s)
+
+
+def test_the_violation_is_the_largest_entry_and_nan_is_seen():
+    X = torch.tensor([[1.0, 0.0], [0.0, 1.0]])
+    D = torch.tensor([[True, True]])
+    inside, outside = torch.tensor([[1.0, 2.0]]), torch.tensor([[-0.25, -3.0]])
+    assert convex.cone_violation(X, D, inside) == 0
+    assert convex.cone_violation(X, D, inside, outside) == 3
+    assert math.isnan(convex.cone_violation(X, D, inside, inside * math.nan))
+
+
+def test_a_network_of_zero_blocks_is_empty_and_nan_is_refused():
+    X, zero = gaussian(5, 2, 13), torch.zeros(4, 2, dtype=torch.float64)
+    u, a = convex.to_network(zero, zero)
+    assert (u.shape, a.shape) == ((0, 2), (0,))
+    assert convex.network(X, u, a).tolist() == [0.0] * 5
+    with pytest.raises(ValueError, match="V and W must be finite"):
+        convex.to_network(zero, zero * math.nan)
+
+
+def test_the_solver_keeps_the_precision_and_names_bad_input():
+    X, y = gaussian(6, 2, 14), gaussian(6, 1, 15)[:, 0]
+    D = convex.all_gates(X)
+    V, W = convex.convex_program(X.float(), y.float(), D, BETA)
+    assert V.dtype == W.dtype == convex.steepest(X.float(), D, y.float()).dtype == torch.float32
+    best = convex.objective(X, y, D, *convex.convex_program(X, y, D, BETA), BETA)
+    assert convex.objective(X.float(), y.float(), D, V, W, BETA) == pytest.approx(best, rel=1e-4)
+    for bad in ((X, y, D, -1.0), (X, y * math.nan, D, BETA), (X, y, D[:0], BETA)):
+        with pytest.raises(ValueError, match="beta=.*D with a gate, finite X and y"):
+            convex.convex_program(*bad)
+
+
+def test_shrinking_by_nothing_changes_nothing_not_even_zero():
+    q = torch.tensor([[0.0, 0.0], [3.0, 4.0]])
+    assert convex.shrink(q, 0.0).tolist() == q.tolist()
+    assert convex.shrink(q, 6.0).abs().max() == 0
+
+
+def test_a_gated_optimum_decomposes_into_its_cones():
+    rng, beta = seeded(16), 0.01
+    x, y = convex.random_heights(8, rng.torch)
+    X = convex.with_bias(x)
+    D = convex.all_gates(X)
+    gated, zero = convex.convex_program(X, y, D, beta, cones=False)
+    V, W = convex.split_cones(X, D, gated)
+    assert torch.allclose(V - W, gated, atol=1e-6)
+    assert convex.cone_violation(X, D, V, W) < 1e-6
+    solution = convex.convex_program(X, y, D, beta)
+    low, best, high = (
+        convex.objective(X, y, D, *pair, beta) for pair in ((gated, zero), solution, (V, W))
+    )
+    assert low < best * (1 - 1e-3) and best * (1 - 1e-7) <= high < 3 * best
+
+
+def test_a_decomposition_is_the_shortest_one():
+    X = gaussian(2, 2, 23)
+    edges = torch.linalg.inv(X).T
+    D = torch.tensor([[True, True]])
+    V, W = convex.split_cones(X, D, edges[:1] - edges[1:])
+    assert torch.allclose(torch.cat([V, W]), edges, atol=1e-6)
+
+
+def test_a_cone_without_interior_is_named():
+    X = torch.tensor([[1.0, 0.0], [-1.0, 0.0]], dtype=torch.float64)
+    with pytest.raises(ValueError, match="split_cones: infeasible.*open cone"):
+        convex.split_cones(X, torch.tensor([[True, True]]), torch.ones(1, 2, dtype=torch.float64))
+
+
+def test_networks_take_all_their_steps_of_adam_at_the_falling_step_size():
+    X, y, steps, lr = gaussian(8, 2, 24), gaussian(8, 1, 25)[:, 0], 40, 0.03
+    u, a = convex.random_start(X, 5, 3, seeded(26).torch)
+    adam = torch.optim.Adam([u.requires_grad_(), a.requires_grad_()])
+    for k in range(steps):
+        adam.param_groups[0]["lr"] = lr * (1 + math.cos(math.pi * k / steps)) / 2
+        adam.zero_grad()
+        fit = ((torch.relu(X @ u.mT) * a[:, None]).sum(-1) - y).square().sum() / 2
+        (fit + BETA / 2 * (u.square().sum() + a.square().sum())).backward()
+        adam.step()
+    got = convex.train_networks(X, y, BETA, 5, 3, seeded(26).torch, steps, lr)
+    assert torch.allclose(got[0], u, atol=1e-9) and torch.allclose(got[1], a, atol=1e-9)
+
+
+def test_adam_on_the_gated_model_reaches_its_optimum():
+    rng = seeded(17)
+    X, y = gaussian(8, 2, 17), gaussian(8, 1, 18)[:, 0]
+    D = convex.all_gates(X)
+    best = convex.objective(X, y, D, *convex.convex_program(X, y, D, BETA, cones=False), BETA)
+    blocks = convex.train_gated(X, y, D, BETA, 3, rng.torch)
+    for V in blocks:
+        reached = convex.objective(X, y, D, V, torch.zeros_like(V), BETA)
+        assert best * (1 - 1e-6) <= reached <= best * 1.01
+
+
+@pytest.mark.parametrize("cones", [True, False])
+def test_a_new_draw_lowers_the_optimum_of_one_draw_often_and_that_of_many_hardly(cones):
+    X, y = gaussian(6, 2, 19), gaussian(6, 1, 20)[:, 0]
+    shares = [convex.still_lowers(X, y, 0.01, N, seeded(21).torch, cones) for N in (1, 1000)]
+    assert shares[0] > 0.2 and shares[1] < 0.02
+
+
+@pytest.mark.parametrize("device", ["meta", "cuda"])
+def test_definitions_work_where_their_inputs_live(device):
+    """Without, on "meta", those whose course depends on values: solvers, patterns, floats."""
+    if device == "cuda" and not torch.cuda.is_available():
+        pytest.skip("no CUDA device")
+    rng = seeded(22)
+    X, y = convex.waves(20, 2, rng.torch)
+    D = convex.sample_gates(X, 6, rng.torch)
+    X, y, D = X.float().to(device), y.float().to(device), D.to(device)
+    solver = convex.ADMM(X, y, D, BETA, rho=0.2)
+    v = [solver.step() for _ in range(3)][-1]
+    nets = convex.train_networks(X, y, BETA, 4, 2, rng.torch, steps=3)
+    outcomes = [v, *nets, convex.network(X, *nets), convex.network_loss(X, y, *nets, BETA)]
+    outcomes += [convex.gated_sum(X, D, v), convex.shrink(v, 0.1), convex.with_bias(X)]
+    outcomes += [convex.train_gated(X, y, D, BETA, 2, rng.torch)]
+    if device == "cuda":
+        V, W = convex.convex_program(X, y, D, BETA)
+        z = y - convex.gated_sum(X, D, V - W)
+        outcomes += [V, W, convex.steepest(X, D, z), *convex.to_network(V, W)]
+        outcomes += [*convex.split_cones(X, convex.all_gates(X)[:3], V[:3])]
+        outcomes += [
+            convex.sampled_weights(X, y, X[:5], BETA),
+            convex.run_penalty(X, y, D, BETA, 3),
+        ]
+        outcomes += [torch.tensor(convex.cone_violation(X, D, V, W), device=device)]
+        assert convex.sample_gates(X, 9, rng.torch).device.type == "cuda"
+        assert convex.lower_bound(X, y, D, BETA, z) <= convex.objective(X, y, D, V, W, BETA) + 1e-3
+    assert {part.device.type for part in outcomes} == {device}
+    assert {part.dtype for part in outcomes} == {torch.float32}

@@ -319,7 +319,7 @@ class TestReferences:
             place, moment = torch.tensor([x], dtype=torch.float64), torch.tensor([t]).double()
             ours = pinns.cole_hopf(place, moment, nu).item()
             assert ours == pytest.approx(exact[0] / exact[1], abs=1e-8)
-            assert pinns.cole_hopf(place, moment, nu, 200).item() == pytest.approx(ours, abs=1e-10)
+            assert pinns.cole_hopf(place, moment, nu, 0.2).item() == pytest.approx(ours, abs=1e-10)
 
     def test_cole_hopf_solves_burgers_equation_from_its_start(self):
         z = torch.tensor([[0.3, 0.2], [-0.05, 0.4], [0.6, 1.0]], dtype=torch.float64)
@@ -333,10 +333,46 @@ class TestReferences:
         start = pinns.cole_hopf(x, torch.zeros(1).double(), nu)
         assert torch.allclose(start, -(math.pi * x).sin(), atol=1e-12)
 
-    def test_cole_hopf_does_not_overflow(self):
-        x = torch.linspace(-0.9, 0.9, 7, dtype=torch.float64)
-        u = pinns.cole_hopf(x, torch.full((1,), 0.1).double(), 1e-4)
-        assert u.isfinite().all() and u.abs().max() < 1.01
+    @pytest.mark.parametrize("nu", [1e-3, 1e-4, 1e-5])
+    def test_cole_hopf_is_right_for_small_viscosity(self, nu):
+        """Off the front: u = -sin(pi (x - u t)), corrected by Burgers' viscous term to first order.
+
+        On it: the integrals by quad, told where the peaks of the weight are.
+        """
+        for x, t in ((0.3, 0.2), (-0.6, 0.1), (0.05, 0.5), (0.6, 1.0)):
+            spread = 2 * math.sqrt(nu * t)
+
+            def power(s, x=x, spread=spread):
+                return -math.cos(math.pi * (x - spread * s)) / (2 * math.pi * nu) - s * s
+
+            reach = math.sqrt(1 / (math.pi * nu) + 50)
+            s = np.linspace(-reach, reach, 40001)
+            heights = -np.cos(np.pi * (x - spread * s)) / (2 * np.pi * nu) - s * s
+            top = heights.max()
+            inside = s[heights > top - 60]
+            peaks = np.linspace(inside.min(), inside.max(), 12)
+
+            def mean(f, x=x, spread=spread, power=power, top=top, peaks=peaks):
+                def weighted(at):
+                    return f(x - spread * at) * math.exp(power(at) - top)
+
+                return quad(weighted, peaks[0], peaks[-1], points=peaks[1:-1], limit=2000)[0]
+
+            wanted = -mean(lambda y: math.sin(math.pi * y)) / mean(lambda y: 1.0)
+            place, moment = torch.tensor([x]).double(), torch.tensor([t]).double()
+            ours = pinns.cole_hopf(place, moment, nu).item()
+            assert ours == pytest.approx(wanted, abs=1e-7)
+            along = -math.sin(math.pi * (x - ours * t))
+            assert ours == pytest.approx(along, abs=100 * nu), "heights travel along straight lines"
+
+    def test_a_hundred_gauss_hermite_nodes_fail_at_small_viscosity(self):
+        s, w = (torch.tensor(a) for a in np.polynomial.hermite.hermgauss(100))
+        x, nu = torch.linspace(-0.99, 0.99, 199).double(), 1e-4
+        y = x[:, None] - 2 * math.sqrt(nu) * s
+        power = -(math.pi * y).cos() / (2 * math.pi * nu)
+        mass = w * (power - power.amax(-1, keepdim=True)).exp()
+        hermite = -(mass * (math.pi * y).sin()).sum(-1) / mass.sum(-1)
+        assert (hermite - pinns.cole_hopf(x, torch.ones(1).double(), nu)).abs().max() > 0.1
 
     def test_fourier_agrees_where_it_resolves_the_front_and_only_there(self):
         half = torch.tensor(0.5, dtype=torch.float64)
@@ -364,6 +400,277 @@ class TestReferences:
         assert pinns.modes_needed(table, 0.8) == 1
         assert pinns.modes_needed(table, 0.99) == 2
         assert pinns.modes_needed(table, 0.9999) == 3
+
+
+class TestEdges:
+    """Inputs at which a definition must be right all the same, or say what is wrong."""
+
+    @pytest.mark.parametrize("n", [0, 1, 2, 3, -1, 0.5])
+    def test_powers_have_their_derivatives(self, n):
+        u = torch.tensor([[0.0], [2.0]], dtype=torch.float64)[0 if n >= 0 and n == int(n) else 1 :]
+        value, (first, second) = pinns.taylor(lambda x: x[..., 0] ** n, u, (2,))
+        f = X**n if n else sympy.Integer(1)
+        for got, wanted in ((value, f), (first, sympy.diff(f, X)), (second, sympy.diff(f, X, 2))):
+            assert close(got, [float(wanted.subs(X, v)) for v in u[:, 0].tolist()], atol=1e-14)
+
+    def test_a_power_and_its_gradient_are_finite_at_zero(self):
+        a = torch.zeros((), dtype=torch.float64, requires_grad=True)
+        x = torch.zeros(3, 1, dtype=torch.float64)
+        for n in (1, 2):
+            _, (first, second) = pinns.taylor(lambda x, n=n: (x[..., 0] + a) ** n, x, (2,))
+            (first.sum() + second.sum()).backward()
+        assert a.grad == 6
+
+    def test_signs_quotients_and_constants(self):
+        z = points()
+        w = torch.linspace(1, 2, len(z), dtype=torch.float64)
+        cases = {
+            "minus": (lambda z: -z[..., 0], lambda z: z[..., 0] * -1),
+            "inverse": (lambda z: 1 / (z[..., 0] + 1), lambda z: (z[..., 0] + 1) ** -1),
+            "tensor / u": (lambda z: w / (z[..., 1] + 1), lambda z: (z[..., 1] + 1) ** -1 * w),
+            "tensor - u": (lambda z: w - z[..., 1], lambda z: z[..., 1] * -1 + w),
+        }
+        for name, (u, plain) in cases.items():
+            value, *parts = pinns.taylor(u, z, (2, 2))
+            wanted, *others = pinns.backward(plain, z, (2, 2))
+            assert torch.allclose(value, wanted), name
+            assert all(torch.allclose(a, b) for p, q in zip(parts, others) for a, b in zip(p, q))
+        for constant in (3.0, w, torch.stack([w, w])):
+            value, (u_x, u_xx), (u_t,) = pinns.taylor(lambda z, c=constant: c, z, (2, 1))
+            assert torch.equal(value, constant + 0 * w)
+            assert not any(part.any() or part.shape != value.shape for part in (u_x, u_xx, u_t))
+        assert pinns.heat(lambda z: w, 0.3)(z).abs().max() == 0
+
+    def test_a_constant_column_has_no_derivative(self):
+        z = points()
+        for order in (0, 1):
+
+            def u(z, order=order):
+                columns = z[..., 0].sin(), torch.ones(len(z.value), dtype=torch.float64)
+                return pinns.join(*columns[:: 1 - 2 * order])[..., order]
+
+            value, (first,), _ = pinns.taylor(u, z, (1, 0))
+            assert torch.equal(value, z[:, 0].sin()) and torch.allclose(first, z[:, 0].cos())
+            other = pinns.taylor(lambda z, order=order: u(z) * 0 + 1, z, (1, 0))[1][0]
+            assert not other.any()
+
+    @ENGINES
+    def test_orders_are_checked(self, derive):
+        for orders in ((1, 1, 1), (-1,), *([(3,)] if derive is pinns.taylor else [])):
+            with pytest.raises(ValueError, match="orders"):
+                derive(function("tanh"), points(), orders)
+        u, (u_x, u_xx) = derive(function("tanh"), points(), (2,))
+        assert close(u_xx, values(FORMULAS["tanh"][0].diff(X, 2), points()))
+
+    @pytest.mark.parametrize(
+        ("call", "said"),
+        [
+            (lambda: pinns.d(torch.sin, 0, -1), "order=-1"),
+            (lambda: pinns.taylor(lambda z: z[3:, 0], points(), (1,)), "last axes"),
+            (lambda: pinns.MLP([3]), "widths"),
+            (lambda: pinns.chebyshev(0), "n=0"),
+            (lambda: pinns.cole_hopf(torch.ones(1), torch.ones(1), 0.0), "nu=0"),
+            (lambda: pinns.burgers_spectral(1e-4, 3.0, 256, 8), "steps=8"),
+            (lambda: pinns.relative_error(torch.ones(2, 3), torch.zeros(2, 3)), "truth"),
+            (lambda: pinns.mode_energy(torch.zeros(3, 3)), "table"),
+            (lambda: pinns.modes_needed(torch.eye(3), 1.0), "share=1"),
+            (lambda: pinns.wave_terms(pinns.eulerian, torch.zeros(1, 1), points()), "c="),
+        ],
+    )
+    def test_what_has_no_answer_is_named(self, call, said):
+        with pytest.raises(ValueError, match=said):
+            call()
+
+    def test_an_exponent_is_a_number(self):
+        with pytest.raises(TypeError, match="plain number"):
+            pinns.taylor(lambda z: z[..., 0] ** z[..., 1], points(), (1,))
+
+    def test_the_derivative_of_order_zero_is_the_function(self):
+        assert pinns.d(torch.sin, 0, 0) is torch.sin
+
+    def test_a_term_has_points_and_a_number_for_each(self):
+        theta = random_theta(pinns.SMALL)
+
+        def column(theta, x):
+            return pinns.SMALL(theta, x)[..., None]
+
+        for residual, n in ((column, 5), (pinns.SMALL, 0)):
+            with pytest.raises(ValueError, match="residual of shape"):
+                pinns.residuals(theta, [pinns.Term(residual, pinns.even(5)[:n])])
+
+    def test_a_copy_that_is_not_a_number_stops_no_other(self):
+        theta = pinns.SMALL.init(seeded(10).torch, (2,))
+        sick = torch.cat([theta, theta[:1] * math.nan])
+        terms = pinns.poisson_terms(pinns.hard, 12)
+        alone, wanted = pinns.solve(theta, terms, steps=4)
+        found, history = pinns.solve(sick, terms, steps=4)
+        assert len(history) == 5 and torch.allclose(found[:2], alone, atol=1e-8)
+        assert torch.allclose(history[:, :2], wanted) and not history[:, 2].isfinite().any()
+        _, history = pinns.solve(sick, terms, steps=50, until=0.5 * wanted[0].min().item())
+        assert len(history) < 50, "it stops once the others are done"
+        with pytest.raises(ValueError, match="theta"):
+            pinns.solve(sick[2:], terms)
+
+    def test_copies_that_are_equal_and_rows_that_repeat_are_solved(self):
+        """The Jacobian has a rank below its size; the damping makes up for it."""
+        start = pinns.SMALL.init(seeded(10).torch).expand(2, -1)
+        x = pinns.even(5).repeat(3, 1)
+        term = pinns.Term(lambda theta, x: pinns.poisson(pinns.hard(theta), pinns.source)(x), x)
+        theta, history = pinns.solve(start, [term], steps=30)
+        assert torch.allclose(theta[0], theta[1]) and history[-1].max() < 1e-8 * history[0].max()
+
+    def test_lattices_are_exact_to_double_precision(self):
+        z = pinns.lattice((0, 0), (2 * math.pi, 0.3), 4, 4)
+        assert z[4, 0].item() == pytest.approx(2 * math.pi / 3, rel=1e-15)
+        assert z[1, 1].item() == pytest.approx(0.1, rel=1e-15)
+
+    def test_the_networks_have_the_sizes_that_the_text_names(self):
+        assert (pinns.SMALL.P, pinns.BURGERS.P, pinns.FIXED.P) == (481, 501, 2273)
+        pair = pinns.PATHS.P + pinns.CARRIED.P
+        assert pair == 1674 < pinns.FIXED.P, "the pair has fewer parameters"
+
+
+DEVICES = pytest.mark.parametrize(
+    "device",
+    [
+        "meta",
+        pytest.param(
+            "cuda", marks=pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU")
+        ),
+    ],
+)
+
+
+def core_calls(dtype: torch.dtype, device: str) -> dict:
+    """Each definition's result, or results, for inputs on a device and in a precision.
+
+    Without definitions that look at values (solve, wave_terms, relative_error, cole_hopf,
+    mode_energy), and references that take no tensor (chebyshev, poisson_spectral, lattice).
+    """
+    z = torch.rand(7, 2, dtype=dtype, device=device)
+    where = {"dtype": dtype, "device": device}
+    theta, small = (torch.rand(2, P, **where) for P in (pinns.FIXED.P, pinns.SMALL.P))
+    pair = torch.rand(2, pinns.PATHS.P + pinns.CARRIED.P, **where)
+    strong = torch.rand(2, pinns.STRONG.P, **where)
+    c, places = torch.ones(2, 1, **where), torch.rand(9, **where)
+    term = pinns.Term(pinns.SMALL, z[:, :1], torch.ones(2, **where))
+    wave = pinns.lagrangian(pair, c)
+    return {
+        "jet": pinns.jet(pinns.hard(small[0]), z[:, :1], (2,)),
+        "taylor": pinns.taylor(pinns.strong(strong), z, (2, 1)),
+        "a constant": pinns.taylor(lambda z: 1.0, z, (2, 1)),
+        "strict": pinns.strict(theta, c)[1](z),
+        "carried": pinns.carried(*wave, 0.1)(z),
+        "path": pinns.path(*wave, lambda u: u)(z),
+        "residuals": pinns.residuals(small, [term]),
+        "jacobian": pinns.jacobian(small, [term]),
+        "lm_step": pinns.lm_step(small, [term], torch.ones(2, **where)),
+        "interpolate": pinns.interpolate(places, theta[:, :9], z[:, 0]),
+        "heights": pinns.heights_at(theta, theta, places),
+        "marched": pinns.marched([strong, strong], z),
+        "travelling": pinns.travelling(places, 3.0, 0.1, z[:, 0]),
+        "rod": pinns.rod_truth(z[:, 0], z[:, 1], 0.3),
+    }
+
+
+def flat(found) -> list[torch.Tensor]:
+    return [found] if isinstance(found, torch.Tensor) else [t for part in found for t in flat(part)]
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@DEVICES
+def test_definitions_keep_the_device_and_the_precision(device, dtype):
+    for name, found in core_calls(dtype, device).items():
+        for tensor in flat(found):
+            assert tensor.device.type == device and tensor.dtype == dtype, name
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("device", ["cpu", *(["cuda"] if torch.cuda.is_available() else [])])
+def test_definitions_that_look_at_values_keep_them_too(device, dtype):
+    where = {"dtype": dtype, "device": device}
+    z, generator = torch.rand(7, 2, **where), torch.Generator(device).manual_seed(1)
+    theta = pinns.FIXED.init(generator, (2,), dtype)
+    c = torch.ones(2, 1, **where)
+    law = pinns.wave_terms(pinns.strict, 2.0, z)
+    found = [
+        theta,
+        *pinns.solve(theta, law, steps=2),
+        pinns.wave_errors(pinns.strict, theta, c),
+        pinns.cole_hopf(z[:, 0], z[:, 1], 0.1),
+        pinns.mode_energy(z),
+    ]
+    assert all(tensor.device.type == device and tensor.dtype == dtype for tensor in found)
+    assert pinns.scatter(5, (0, 0), (1, 1), generator).device.type == device
+
+
+class TestWaves:
+    places = 2 * math.pi / 64 * torch.arange(64, dtype=torch.float64)
+
+    def test_heights_are_read_between_the_pieces(self):
+        """NumPy's periodic interpolation, for pieces in disorder and beyond the circle."""
+        rng = seeded(30)
+        x = 20 * torch.rand(2, 40, dtype=torch.float64, generator=rng.torch) - 10
+        u = torch.randn(2, 40, dtype=torch.float64, generator=rng.torch)
+        found = pinns.heights_at(x, u, self.places)
+        for k in range(2):
+            wanted = np.interp(self.places, x[k], u[k], period=2 * math.pi)
+            assert close(found[k], wanted, atol=1e-12)
+
+    def test_heights_of_pieces_at_the_places_are_their_own(self):
+        u = torch.randn(3, 64, dtype=torch.float64, generator=seeded(31).torch)
+        assert torch.equal(pinns.heights_at(self.places.expand(3, -1), u, self.places), u)
+
+    def test_the_error_counts_places_that_no_piece_has_reached(self):
+        """All pieces together on the crest have the right height, at one place of the circle."""
+        c = torch.tensor([[3.0]], dtype=torch.float64)
+
+        def crest(theta, c):
+            return lambda z: math.pi / 2 + c * z[..., 1], lambda z: 0 * z[..., 0] + 1
+
+        def flat_sea(theta, c):
+            return lambda z: z[..., 0], lambda z: 0 * z[..., 0]
+
+        def still(theta, c):
+            return lambda z: z[..., 0], lambda z: z[..., 0].sin()
+
+        assert pinns.wave_errors(crest, c, c).item() == pytest.approx(math.sqrt(3), rel=1e-3)
+        assert pinns.wave_errors(flat_sea, c, c).item() == pytest.approx(1)
+        t = torch.linspace(0, 1, 51).double()
+        wanted = (2 - 2 * (3 * t).cos()).mean().sqrt().item()
+        assert pinns.wave_errors(still, c, c).item() == pytest.approx(wanted)
+
+    def test_the_strict_form_starts_as_the_wave(self):
+        theta = random_theta(pinns.FIXED, 2)
+        first = torch.stack([self.places, 0 * self.places], 1)
+        height = pinns.strict(theta, torch.ones(2, 1))[1](first)
+        assert torch.allclose(height, self.places.sin().expand(2, -1), atol=1e-14)
+
+    def test_slabs_join_and_obey_the_law(self):
+        """The march's residual is that of `marched`, by another engine; it starts as the wave."""
+        solved = [random_theta(pinns.STRONG, 1, stream=s) / 4 for s in (1, 2, 3)]
+        z = pinns.scatter(20, (0, 0.7), (2 * math.pi, 0.99), seeded(32).torch)
+        wanted = pinns.convection(lambda z: pinns.marched(solved, z), 6.0, pinns.jet)(z)[0] / 6
+
+        def before(z):
+            return pinns.marched(solved[:2], torch.stack([z[..., 0], 0 * z[..., 1] + 1], -1))
+
+        slope = pinns.d(before)(z)[0]
+        columns = z[:, 0], 3 * z[:, 1] - 2, torch.full((20,), 2.0).double(), slope
+        found = pinns.slab_law(solved[2][0], torch.stack(columns, -1))
+        assert torch.allclose(found, wanted, atol=1e-9)
+        first = torch.stack([self.places, 0 * self.places], 1)
+        assert torch.allclose(pinns.marched(solved, first)[0], self.places.sin())
+        rims = [torch.stack([self.places, 0 * self.places + t], 1) for t in (2 / 3 - 1e-9, 2 / 3)]
+        gap = pinns.marched(solved, rims[0]) - pinns.marched(solved, rims[1])
+        assert gap.abs().max() < 1e-6
+
+    def test_a_slow_wave_is_marched_to_its_end(self):
+        rng = seeded(33).torch
+        solved = pinns.march(pinns.STRONG.init(rng, (1,)), 4.0, 2, 60, 15, rng)
+        z = pinns.lattice((0, 0), (2 * math.pi, 1), 32, 11)
+        truth = (z[:, 0] - 4 * z[:, 1]).sin()
+        assert len(solved) == 2 and pinns.relative_error(pinns.marched(solved, z), truth) < 0.02
 
 
 class Exact:
@@ -397,7 +704,7 @@ def test_the_true_wave_has_no_residual_in_either_frame(monkeypatch):
         terms = pinns.wave_terms(frame, c, z)
         assert len(terms) == P + 1
         assert pinns.residuals(theta, terms).abs().max() < 1e-12
-        assert pinns.wave_errors(frame, theta, c).max() < 1e-12
+        assert pinns.wave_errors(frame, theta, c).max() < 2e-4, "linear between 256 pieces"
     wrong = pinns.wave_terms(pinns.eulerian, -c, z)
     assert pinns.residuals(theta[:, :1], wrong).abs().max() > 1e-2
     monkeypatch.setattr(pinns, "PATHS", Exact(lambda features: 0.9 * ones(features)))
