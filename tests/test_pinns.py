@@ -794,10 +794,10 @@ def test_a_race_notes_times_and_states(method):
     start = pinns.SMALL.init(seeded(21).torch)
     terms = pinns.poisson_terms(pinns.hard, 12)
     settings = {"steps": 3} if method == "lm" else {"steps": 3, "lr": 1e-3}
-    seen = pinns.race(start, terms, lambda theta: pinns.loss(theta, terms), method, **settings)
-    seconds = [s for s, _ in seen]
-    assert seconds == sorted(seconds) and len(seen) >= 4
-    assert seen[-1][1] < seen[0][1] == pinns.loss(start, terms)
+    seconds, thetas = pinns.race(start, terms, method, **settings)
+    assert sorted(seconds) == list(seconds) and len(seconds) == len(thetas) >= 4
+    assert torch.equal(thetas[0], start)
+    assert pinns.loss(thetas[-1], terms) < pinns.loss(start, terms)
 
 
 def wave(f, amplitude=1.0, x=precision.EVEN):
