@@ -107,11 +107,8 @@ class Explorer:
         """The default frame as HTML, and data for the book's build; says more in `summary`."""
         first = self.frame(self.start)
         markups = [self.frame(setting) for setting in self.settings]
-        data = {
-            "name": self.name,
-            "knobs": [k.record() for k in self.knobs],
-            **frames.pack(markups),
-        }
+        told = [knob.record() for knob in self.knobs]
+        data = {"name": self.name, "knobs": told, **frames.pack(markups)}
         text = json.dumps(data, separators=(",", ":"), ensure_ascii=False).replace("</", "<\\/")
         shown = ", ".join(f"{knob.title} {knob.labels[knob.start]}" for knob in self.knobs)
         alt = html.escape(self.caption + (f" Shown: {shown}." if shown else ""))

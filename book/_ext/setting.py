@@ -1,4 +1,4 @@
-"""The role ``{set}`words <figure?knob=value&other=value>` ``: words that set a figure of the page."""
+"""The role ``set``: words that set a figure, ``{set}`more <figure?knob=value&other=value>` ``."""
 
 import html
 import re
