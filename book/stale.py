@@ -25,7 +25,7 @@ from helpers.runtime import book_seed
 ROOT = Path(__file__).resolve().parent.parent
 EVERYTHING = "*"
 # Helpers that show what was measured, and measure nothing.
-SHOWING = {"atlas", "claims", "explorer", "frames", "knobs", "page", "style", "telling"}
+SHOWING = {"atlas", "claims", "explorer", "frames", "knobs", "style", "telling"}
 KERNEL = frozenset({"ipykernel", "matplotlib_inline"})
 
 
