@@ -11,6 +11,7 @@ from helpers.atlas import paper
 from helpers.chapters import chapter
 from helpers.claims import ClaimFailed, claim, rival
 from helpers.explorer import explore
+from helpers.knobs import knob
 from helpers.runtime import recording, seeded
 from helpers.style import COLORS
 from helpers.telling import check, say
@@ -18,19 +19,3 @@ from helpers.training import fit
 
 torch.set_num_threads(1)
 style.apply()
-
-__all__ = [
-    "COLORS",
-    "ClaimFailed",
-    "chapter",
-    "check",
-    "claim",
-    "data",
-    "explore",
-    "fit",
-    "paper",
-    "recording",
-    "rival",
-    "say",
-    "seeded",
-]

@@ -3,6 +3,7 @@
 import html
 import inspect
 import itertools
+import json
 import time
 from base64 import b64encode
 from collections.abc import Callable
@@ -11,7 +12,7 @@ import ipywidgets
 from IPython.display import display
 from matplotlib.figure import Figure
 
-from helpers import frames, knobs, page
+from helpers import frames, knobs
 from helpers.runtime import recording
 
 METADATA = "runnable-papers-explore"
@@ -27,9 +28,8 @@ def explore(**knobs_given) -> Callable:
     result is a plain figure with caption and alternative text.
 
     Args:
-        **knobs_given: ``(low, high)`` or ``(low, high, step)`` is a range; a list of numbers a
-            slider over them; a list of strings a menu; a bool a checkbox; a selection, slider or
-            checkbox widget of ipywidgets stands for itself.
+        **knobs_given: a `helpers.knob`, or its values alone. Up to four values are shown as
+            buttons, more numbers as a slider, more strings as a menu, a bool as a checkbox.
 
     Returns:
         A decorator that shows the control and returns the function, with its `Explorer` as
@@ -38,8 +38,8 @@ def explore(**knobs_given) -> Callable:
     Raises:
         TypeError: a knob that is no argument of the function, or an argument without knob and
             default.
-        ValueError: an empty range, a default that is no position of its knob, a missing
-            docstring, or more settings than the budget of 96.
+        ValueError: an empty range, a default that is no position of its knob, labels that are
+            equal, two knobs that play, a missing docstring, or more than 96 settings.
     """
 
     def decorate(draw: Callable) -> Callable:
@@ -67,7 +67,14 @@ class Explorer:
         self.first: Figure | None = None  # as drawn for the default setting
         self.errors: list[str] = []
         self._drawn: dict[str, str] = {}
-        self._check_budget()
+        sizes = {knob.name: len(knob.values) for knob in self.knobs}
+        if (total := len(self.settings)) > BUDGET:
+            product = " x ".join(f"{size} {name}" for name, size in sizes.items())
+            widest = max(sizes, key=sizes.get)
+            raise ValueError(
+                f"explore: {self.name} has {total} settings ({product}), the budget is {BUDGET}; "
+                f"coarsen {widest!r}, which has {sizes[widest]} values"
+            )
 
     def frame(self, setting: dict) -> str:
         """Markup of the figure at one setting, drawn once; a failure becomes its message."""
@@ -89,21 +96,32 @@ class Explorer:
         live = self.knobs and not recording()
         bundle = self._live() if live else {"text/html": self.record()}
         metadata = {} if live else {METADATA: self.summary}
-        bundle = {"text/plain": self.caption, **bundle, **self._print()}
+        bundle = {"text/plain": self.caption, **bundle}
+        if self.first:  # for PDF
+            bundle["image/png"] = b64encode(frames.png(self.first)).decode()
         display(bundle, metadata=metadata, raw=True)
         if self.errors and not recording():
             raise RuntimeError(self.errors[0])
 
     def record(self) -> str:
-        """The static page's HTML with all frames; what was recorded is in `summary`."""
+        """The default frame as HTML, and data for the book's build; says more in `summary`."""
         first = self.frame(self.start)
         markups = [self.frame(setting) for setting in self.settings]
-        if self.knobs:
-            markup = page.interactive(self.name, self.caption, first, self.knobs, markups)
-        else:
-            markup = page.plain(self.name, self.caption, self.caption, first)
+        told = [knob.record() for knob in self.knobs]
+        data = {"name": self.name, "knobs": told, **frames.pack(markups)}
+        text = json.dumps(data, separators=(",", ":"), ensure_ascii=False).replace("</", "<\\/")
+        shown = ", ".join(f"{knob.title} {knob.labels[knob.start]}" for knob in self.knobs)
+        alt = html.escape(self.caption + (f" Shown: {shown}." if shown else ""))
+        script = f'<script type="application/json" class="explore-data">{text}</script>'
+        markup = (
+            f'<figure class="explore" id="{self.name}">'
+            f'<div class="explore-frame" role="img" aria-label="{alt}">{first}</div>'
+            f"{script * bool(shown)}"
+            f"<figcaption>{html.escape(self.caption)}</figcaption></figure>"
+        )
         self.summary = {
             "name": self.name,
+            "knobs": {knob.name: knob.addresses for knob in self.knobs},
             "settings": len(markups),
             "frames": len(set(markups)),
             "format": self.kind,
@@ -130,20 +148,3 @@ class Explorer:
         row = ipywidgets.HBox([*self.controls.values(), status], layout={"flex_flow": "row wrap"})
         caption = ipywidgets.HTML(f"<em>{html.escape(self.caption)}</em>")
         return ipywidgets.VBox([row, self.picture, caption])._repr_mimebundle_()
-
-    def _print(self) -> dict:
-        """The default frame as PNG, for PDF; nothing where it cannot be drawn."""
-        if self.first is None:
-            return {}
-        return {"image/png": b64encode(frames.png(self.first)).decode()}
-
-    def _check_budget(self) -> None:
-        total = len(self.settings)
-        if total > BUDGET:
-            sizes = {knob.name: len(knob.values) for knob in self.knobs}
-            widest = max(sizes, key=sizes.get)
-            product = " x ".join(f"{size} {name}" for name, size in sizes.items())
-            raise ValueError(
-                f"explore: {self.name} has {total} settings ({product}), the budget is {BUDGET}; "
-                f"coarsen {widest!r}, which has {sizes[widest]} values"
-            )

@@ -3,12 +3,14 @@
 import base64
 import gzip
 import io
+import json
 import re
 from collections.abc import Callable
 from functools import partial
 
 import matplotlib.pyplot as plt
 import numpy as np
+from matplotlib.axis import Axis
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
@@ -22,6 +24,7 @@ NOT_DRAWN = re.compile(r"<metadata>.*?</metadata>|<style.*?</style>|<!--.*?-->",
 TAG = re.compile(r"<[^>]+>", re.DOTALL)
 LONG_NUMBER = re.compile(r"-?\d+\.\d{3,}(?!\d|e)")
 ID = re.compile(r' id="([^"]+)"')
+NUMBER = re.compile(r"(?:\\mathdefault|\\times|[$^{}\d.,−+-])*")
 REFERENCE = re.compile(r'(?:url\(#|href="#)([^)"]+)')
 
 
@@ -58,7 +61,7 @@ def svg(figure: Figure) -> str:
     text = ID.sub(lambda match: match[0] if match[1] in used else "", text)
     text = TAG.sub(_compact_tag, text)
     width, height = figure.get_size_inches() * CSS_PIXELS_PER_INCH
-    size = f'width="{width:.0f}" height="{height:.0f}" '
+    size = f'width="{width:.0f}" height="{height:.0f}" data-axes="{_axes(figure)}" '
     text = re.sub(r' (?:width|height)="[\d.]+pt"', "", text, count=2)
     text = text.replace("<svg ", f'<svg {size}aria-hidden="true" focusable="false" ', 1)
     return re.sub(r"\n\s*", "\n", text).strip()
@@ -72,6 +75,28 @@ def _compact_tag(match: re.Match) -> str:
 def _shorter(match: re.Match) -> str:
     value = float(match[0])
     return f"{value:.2f}".rstrip("0").rstrip(".") if abs(value) >= 1 else f"{value:.3g}"
+
+
+def _axes(figure: Figure) -> str:
+    """How to read places in the SVG as numbers: for each axes [[left, right, bottom, top], x, y],
+    the first in the SVG's units; x and y are the values at both ends (exponents of ten for a
+    logarithmic axis) and 1 for a logarithmic axis, or [] where the ticks are no numbers.
+    """
+    (width, height), found = figure.get_size_inches() * 72, []
+    for ax in figure.axes:
+        left, low, right, high = ax.get_position().extents
+        place = [left * width, right * width, (1 - low) * height, (1 - high) * height]
+        found.append([[round(x, 1) for x in place], _scale(ax.xaxis), _scale(ax.yaxis)])
+    return json.dumps(found, separators=(",", ":"))
+
+
+def _scale(axis: Axis) -> list[float]:
+    ticks = [tick.get_text() for tick in axis.get_majorticklabels() if axis.axes.axison]
+    kind, ends = axis.get_scale(), np.array(axis.get_view_interval(), float)
+    if kind not in ("linear", "log") or not all(map(NUMBER.fullmatch, ticks or ["none"])):
+        return []
+    ends = np.log10(ends) if kind == "log" else ends
+    return [float(f"{end:.5g}") for end in ends] + [int(kind == "log")]
 
 
 def pixels(figure: Figure, scale: float) -> Image.Image:
@@ -123,8 +148,9 @@ def best_format(figure: Figure) -> str:
     return min(RENDERERS, key=lambda name: weight(RENDERERS[name](figure)))
 
 
-def pack(markups: list[str]) -> tuple[list[str], list[list[int]]]:
-    """Store every distinct line once: (lines, for each markup the numbers of its lines)."""
+def pack(markups: list[str]) -> dict:
+    """Distinct lines; distinct frames, as numbers of lines; each markup's number of a frame."""
     lines: dict[str, int] = {}
-    frames = [[lines.setdefault(line, len(lines)) for line in m.split("\n")] for m in markups]
-    return list(lines), frames
+    distinct = {markup: i for i, markup in enumerate(dict.fromkeys(markups))}
+    frames = [[lines.setdefault(x, len(lines)) for x in m.split("\n")] for m in distinct]
+    return {"lines": list(lines), "frames": frames, "index": [distinct[m] for m in markups]}

@@ -69,7 +69,9 @@ def test_it_executes_in_its_time(run, page):
 
 @NOTEBOOKS
 def test_it_is_light(site, page):
-    weight = len(gzip.compress((site / f"{docname(page)}.html").read_bytes()))
+    path = site / f"{docname(page)}.html"
+    frames = set(re.findall(r"_static/frames/[\w-]+\.js", path.read_text(encoding="utf-8")))
+    weight = sum(len(gzip.compress(p.read_bytes())) for p in (path, *(site / f for f in frames)))
     assert weight <= PAGE_LIMIT, f"{execute.name(page)}: {weight / 1e6:.2f} MB, gzipped"
 
 

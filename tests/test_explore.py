@@ -1,15 +1,20 @@
 """Sliders: knobs, frames, the three lives, errors."""
 
+import ast
 import json
 import math
 import re
 
-import ipywidgets
 import matplotlib.pyplot as plt
 import pytest
+import yaml
 
-from helpers import COLORS, explore, explorer, frames, knobs
+from book import execute
+from helpers import COLORS, chapters, explore, explorer, frames, knob, knobs
 from helpers.explorer import Explorer
+from tests.conftest import ROOT
+
+WAITING = yaml.safe_load((ROOT / "tests" / "waiting.yml").read_text("utf-8")).get("labels", [])
 
 
 def curve(power=2, colour="method", grid=False):
@@ -39,8 +44,8 @@ def shown(monkeypatch):
 
 
 def test_abbreviations_of_interact():
-    def draw(a=1, b=0.5, c="x", d=True, e=3, f=2):
-        """Six knobs."""
+    def draw(a=1, b=0.5, c="x", d=True, e=3, f=False, g=7, h="p"):
+        """Eight knobs."""
 
     given = {
         "a": (0, 2),
@@ -48,23 +53,62 @@ def test_abbreviations_of_interact():
         "c": ["x", "y"],
         "d": True,
         "e": [3, 5],
-        "f": ipywidgets.IntSlider(min=2, max=3),
+        "f": [True, False],
+        "g": (0, 7),
+        "h": list("pqrst"),
     }
     found = {k.name: (k.kind, k.values, k.start) for k in knobs.read(draw, given)}
     assert found == {
-        "a": ("range", (0, 1, 2), 1),
-        "b": ("range", (0.0, 0.5, 1.0), 1),
-        "c": ("select", ("x", "y"), 0),
+        "a": ("segments", (0, 1, 2), 1),
+        "b": ("segments", (0.0, 0.5, 1.0), 1),
+        "c": ("segments", ("x", "y"), 0),
         "d": ("checkbox", (False, True), 1),
-        "e": ("range", (3, 5), 0),
-        "f": ("range", (2, 3), 0),
+        "e": ("segments", (3, 5), 0),
+        "f": ("checkbox", (False, True), 0),
+        "g": ("range", tuple(range(8)), 7),
+        "h": ("menu", tuple("pqrst"), 0),
     }
+
+
+def test_live_widgets_are_of_the_same_kinds():
+    def draw(a=0, b=0, c="p", d=False):
+        """Four knobs."""
+
+    long = "a label in many words, all of which must be readable"
+    given = {"a": [0, 1], "b": knob((0, 9), long, symbol="β"), "c": list("pqrst"), "d": False}
+    made = [k.widget(continuous=True) for k in knobs.read(draw, given)]
+    kinds = [type(widget).__name__ for widget in made]
+    assert kinds == ["ToggleButtons", "SelectionSlider", "Dropdown", "Checkbox"]
+    assert made[1].description == f"{long} β"
+    assert {widget.style.description_width for widget in made} == {"initial"}
 
 
 def test_decimal_ranges_reach_their_end():
     found = Explorer(lambda_with_doc(), {"x": (0.0, 0.3, 0.1)}).knobs[0]
     assert found.values == (0.0, 0.1, 0.2, 0.3)
     assert found.labels == ["0", "0.1", "0.2", "0.3"]
+
+
+@pytest.mark.parametrize(
+    ("given", "labels"),
+    [
+        (knob([0.01, 1e-5, -3e-7], "rate"), ["0.01", "10⁻⁵", "−3×10⁻⁷"]),
+        (knob([-3, 100000, 1234], "n"), ["−3", "100,000", "1234"]),
+        (knob([1e5, 1e6, 12345.5], "n"), ["100,000", "10⁶", "12,345.5"]),
+        (knob([0.05, 0.5], "share", fmt=".0%"), ["5\u00a0%", "50\u00a0%"]),
+        (knob([1, 2], "crop", unit="px", fmt=".1f"), ["1.0\u00a0px", "2.0\u00a0px"]),
+        (knob([0, 90], "angle", unit="°"), ["0°", "90°"]),
+        (knob(["one-hot", "1e5"], "code"), ["one-hot", "1e5"]),
+        (knob([False, True], "with a bias"), ["off", "on"]),
+    ],
+)
+def test_values_read_well(given, labels):
+    def draw(x=given.values[0]):
+        """One knob."""
+
+    (found,) = knobs.read(draw, {"x": given})
+    assert found.labels == labels
+    assert not any(re.search("[⁻−\u00a0]", address) for address in found.addresses)
 
 
 @pytest.mark.parametrize(
@@ -83,14 +127,14 @@ def test_tiny_and_large_steps(spec, values, labels):
 
     (found,) = knobs.read(draw, {"x": spec})
     assert found.values == pytest.approx(values, rel=1e-11) and len(found.values) == len(values)
-    assert found.labels[:2] == labels and len(set(found.labels)) == len(values)
+    assert found.addresses[:2] == labels and len(set(found.labels)) == len(values)
 
 
 def test_the_figure_starts_at_its_defaults():
     made = Explorer(curve, {"power": (1, 3), "colour": ["baseline", "method"]})
     page, start = made.record(), {"power": 2, "colour": "method"}
     assert page.split("</svg>")[0].endswith(made.frame(start).split("</svg>")[0])
-    assert 'max="2" step="1" value="1"' in page and "<option selected>method" in page
+    assert [told["start"] for told in payload(page)["knobs"]] == [1, 1]
 
 
 def lambda_with_doc():
@@ -112,6 +156,7 @@ def test_a_page_holds_every_setting_and_equal_frames_once():
     assert data["index"] == [0, 0, 1, 1, 2, 2]
     assert made.summary == {
         "name": "half",
+        "knobs": {"power": ["0", "1", "2", "3", "4", "5"]},
         "settings": 6,
         "frames": 3,
         "format": "svg",
@@ -131,15 +176,30 @@ def test_the_last_knob_moves_fastest():
 
 
 def test_the_page_is_accessible_and_stands_without_javascript():
-    page = Explorer(
-        curve, {"power": (1, 3), "colour": ["method", "baseline"], "grid": False}
-    ).record()
-    assert 'aria-label="A power of x. Shown: power 2, colour method, grid False."' in page
-    for knob in ("power", "colour", "grid"):
-        assert f'<label for="curve-{knob}">{knob}</label>' in page
+    given = {"power": knob((1, 3), "power", symbol="p"), "colour": ["method", "baseline"]}
+    page = Explorer(curve, {**given, "grid": knob(False, "grid lines")}).record()
+    assert 'aria-label="A power of x. Shown: power p 2, colour method, grid lines off."' in page
     before_data = page.split('class="explore-data"')[0]
-    assert before_data.count("<svg") == 1 and '<div class="explore-controls" hidden>' in page
+    assert before_data.count("<svg") == 1 and "<figcaption>A power of x.</figcaption>" in page
     assert not re.search(r'(?:src|href)="(?:https?:)?//', page)
+
+
+def test_a_frame_says_how_to_read_its_axes():
+    def draw():
+        """Axes of four kinds."""
+        _, axes = plt.subplots(1, 4)
+        axes[0].set(xlim=(1, 3), yscale="log", ylim=(1e-3, 10))
+        axes[1].bar(["a", "b"], [0, 2])
+        axes[2].set_axis_off()
+        axes[3].set(xticks=[], yscale="symlog")
+
+    markup = frames.svg(frames.figure_of(draw))
+    first, second, third, fourth = json.loads(re.search('data-axes="(.*?)"', markup)[1])
+    left, right, bottom, top = first[0]
+    assert 0 < left < right < 374.4 / 4 and 216 > bottom > top > 0
+    assert first[1:] == [[1, 3, 0], [-3, 1, 1]]
+    assert second[1:] == [[], [0, 2.1, 0]]
+    assert third[1:] == fourth[1:] == [[], []]
 
 
 def test_figures_take_the_colour_of_the_page():
@@ -210,7 +270,7 @@ def test_a_plain_figure_needs_no_knobs(shown):
     explore()(curve)
     bundle, metadata = shown[0]
     assert "<figcaption>A power of x.</figcaption>" in bundle["text/html"]
-    assert "explore-controls" not in bundle["text/html"]
+    assert "explore-data" not in bundle["text/html"]
     assert metadata[explorer.METADATA]["settings"] == 1
 
 
@@ -250,6 +310,13 @@ def undocumented(power=1):
         (curve, {"power": (math.nan, 1.0)}, ValueError, "is empty"),
         (curve, {"power": (0.0, 1.0, 1e-300)}, ValueError, "has over 10000 values"),
         (curve, {"power": [2, 2]}, ValueError, "equal values.*cannot be told apart"),
+        (curve, {"power": knob([2, 2.4], "p", fmt=".0f")}, ValueError, "'.0f' labels are equal"),
+        (
+            curve,
+            {"power": knob((1, 4), "p", plays=True), "grid": knob(False, "g", plays=True)},
+            ValueError,
+            "curve plays power and grid; one knob can play",
+        ),
         (curve, {"power": (2.0, 2.0 + 1e-13, 1e-14)}, ValueError, "cannot be told apart"),
         (
             curve,
@@ -276,3 +343,33 @@ def test_drawing_two_figures_is_an_error():
     with pytest.raises(ValueError, match="must draw one figure for a slider; it drew 2"):
         frames.figure_of(two_figures)
     assert not plt.get_fignums()
+
+
+def bare_knobs(page) -> list[str]:
+    """The knobs of a page's figures that have no label."""
+    trees = (chapters.parsed(source, page, line) for line, source in chapters.code_cells(page))
+    functions = [n for tree in trees for n in ast.walk(tree) if isinstance(n, ast.FunctionDef)]
+    calls = [call for function in functions for call in function.decorator_list]
+    return [
+        f"line {given.value.lineno}: {given.arg}"
+        for call in calls
+        if ast.unparse(call).startswith("explore(")
+        for given in call.keywords
+        if not ast.unparse(given.value).startswith("knob(")
+    ]
+
+
+@pytest.mark.parametrize("page", execute.notebooks(), ids=execute.name)
+def test_every_knob_has_a_label(page):
+    bare = bare_knobs(page)
+    if execute.name(page) in WAITING:
+        assert bare, f"tests/waiting.yml: {execute.name(page)} has its labels, delete its row"
+    else:
+        assert not bare, f"{execute.name(page)}.md: give these a knob(values, label): {bare}"
+
+
+def test_a_bare_knob_is_found(tmp_path):
+    page = tmp_path / "page.md"
+    cell = "@explore(a=(1, 2), b=knob([1, 2], 'b'))\ndef draw(a=1, b=1):\n    'A figure.'"
+    page.write_text(f"```{{code-cell}} ipython3\n{cell}\n```\n")
+    assert bare_knobs(page) == ["line 2: a"]

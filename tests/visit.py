@@ -10,14 +10,19 @@ DESKTOP = {"width": 1300, "height": 900}
 PHONE = {"width": 400, "height": 800}
 PATIENCE_MS = 600_000  # the machine may be busy with other things
 
+LOADED = "!document.querySelector('.explore-controls[aria-busy=true]')"
+
 # Moves every control of the page to each of its positions and back.
 MOVES = """() => [...document.querySelectorAll('[data-knob]')].map(control => {
   const frame = control.closest('.explore').querySelector('.explore-frame');
+  const radios = [...control.querySelectorAll('input')];
   const box = control.type === 'checkbox', menu = control.tagName === 'SELECT';
-  const places = box ? 2 : menu ? control.options.length : +control.max + 1;
-  const start = +(box ? control.checked : menu ? control.selectedIndex : control.value);
+  const places = radios.length || (box ? 2 : menu ? control.options.length : +control.max + 1);
+  const start = radios.length ? radios.findIndex(radio => radio.checked)
+    : +(box ? control.checked : menu ? control.selectedIndex : control.value);
   const move = place => {
-    if (box) control.checked = place === 1;
+    if (radios.length) radios[place].checked = true;
+    else if (box) control.checked = place === 1;
     else if (menu) control.selectedIndex = place;
     else control.value = place;
     const before = performance.now();
@@ -31,9 +36,10 @@ MOVES = """() => [...document.querySelectorAll('[data-knob]')].map(control => {
     pictures.add(frame.innerHTML);
   }
   move(start);
+  const label = radios.length ? control.querySelector('legend') : control.labels[0];
   return {
     figure: control.closest('.explore').id, knob: control.dataset.knob, places, times,
-    label: control.labels[0] && control.labels[0].innerText, pictures: pictures.size,
+    label: label && label.innerText, pictures: pictures.size,
     error: [...pictures].some(p => p.includes('explore-error')),
   };
 })"""
@@ -108,7 +114,9 @@ class Visit:
         self.context.close()
 
     def moves(self) -> list[dict]:
-        """What each control did at each of its positions."""
+        """What each control did at each of its positions; Tab brings the frames of all figures."""
+        self.page.keyboard.press("Tab")
+        self.page.wait_for_function(LOADED)
         return self.page.evaluate(MOVES)
 
     def pixels_too_wide(self, viewport: dict) -> int:

@@ -8,7 +8,9 @@ from pathlib import Path
 
 import evidence
 import executed
+import frames_apart
 import matplotlib
+import setting
 import shape
 from docutils import nodes
 from fontTools import subset
@@ -138,10 +140,13 @@ def name_folds(app: Sphinx, error: Exception | None) -> None:
 def setup(app: Sphinx) -> dict:
     os.environ["BOOK_RECORD"] = "1"
     app.add_css_file("book.css")
+    app.add_css_file("explore.css")
     app.add_js_file("explore.js", loading_method="defer")
     app.add_js_file("atlas.js", loading_method="defer")
     app.add_js_file("form.js", loading_method="defer")
     app.add_css_file("form.css")
+    frames_apart.setup(app)
+    setting.setup(app)
     for name, directive in DIRECTIVES.items():
         app.add_directive(name, directive)
     app.connect("env-get-outdated", pages_to_read)
