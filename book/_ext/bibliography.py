@@ -52,14 +52,9 @@ def add_ways_back(app: Sphinx, doctree: nodes.document, docname: str) -> None:
         for reference in domain.citation_refs:
             if key in {target.key for target in reference.targets}:
                 first.setdefault(reference.docname, reference.citation_ref_id)
-        links = ", ".join(_page(app, docname, *place) for place in first.items())
+        links = ", ".join(section_link(app, docname, *place) for place in first.items())
         if links:
             entry += raw(f'<p class="small cited-in">Cited in {links}</p>')
-
-
-def _page(app: Sphinx, docname: str, target: str, reference: str) -> str:
-    link = section_link(app, docname, target)
-    return link.replace('">', f'#{reference}">', 1)
 
 
 register_plugin("pybtex.style.formatting", STYLE, AuthorYearStyle)

@@ -8,7 +8,7 @@ from openings import openings
 from pages import BookDirective, raw
 from sphinx.application import Sphinx
 
-ROW, LEFT, WIDTH, STEP = 30, 96, 400, 14
+ROW, LEFT, WIDTH, STEP = 30, 88, 432, 14
 
 
 class BookMap(BookDirective):

@@ -8,13 +8,12 @@ import executed
 from docutils import nodes
 from docutils.parsers.rst import directives
 from openings import chapters, openings
-from pages import BookDirective, count, family, raw
+from pages import ACRONYMS, BookDirective, count, raw
 
 from helpers.claims import verdict
 
 PICTURE = re.compile(r'<div class="explore-frame"[^>]*>\s*(<svg.*?</svg>|<img[^>]*>)', re.DOTALL)
 ID = re.compile(r'(\bid="|url\(#|href="#)')
-LETTERS = 6
 
 
 class Slider(BookDirective):
@@ -57,9 +56,8 @@ class Cards(BookDirective):
         facts = [count(len(pages), "page")] + [f"{count(len(papers), 'paper')} implemented"] * bool(
             papers
         )
-        picture = thumbnail(self.runs[docname]) or html.escape(
-            family(docname.split("/")[1])[:LETTERS]
-        )
+        slug = docname.split("/")[1]
+        picture = thumbnail(self.runs[docname]) or ACRONYMS.get(slug, slug[0].upper())
         uri = self.env.app.builder.get_relative_uri(self.env.docname, docname)
         return (
             f'<li><a class="card-link" href="{uri}"><span class="card-picture" aria-hidden="true">'
@@ -74,7 +72,8 @@ def thumbnail(run: executed.Run) -> str:
     if not run.html or not (found := PICTURE.search(next(iter(run.html.values())))):
         return ""
     prefix = nodes.make_id(f"card-{run.docname}")
-    return ID.sub(rf"\g<1>{prefix}-", found[1])
+    own = ID.sub(rf"\g<1>{prefix}-", found[1])
+    return own.replace("<svg ", '<svg preserveAspectRatio="xMinYMid slice" ', 1)
 
 
 class Score(BookDirective):
@@ -90,15 +89,16 @@ class Score(BookDirective):
         seeds = [len(under[r["anchor"]]["measured"]) for r in records if r["anchor"] in under]
         most = max(seeds, default=0)
         papers = [verdict(record) for _, record in self.sections().values()].count("holds")
-        facts = [
-            (states.count("holds"), "claims hold, and a lazy control fails"),
-            (states.count("no control yet"), "hold, their control to come"),
-            (states.count("not reproduced"), "did not reproduce, with the reason"),
-            (most, f"random seeds, under which {seeds.count(most)} claims were measured"),
-            (papers, "papers implemented"),
+        parts = [
+            (states.count("holds"), "{} hold, and a lazy control of each fails", "claim"),
+            (states.count("no control yet"), "{} wait for their control", "claim"),
+            (
+                states.count("not reproduced"),
+                "{} did not reproduce, and the reason is given",
+                "claim",
+            ),
+            (seeds.count(most), f"{{}} were measured under {most} random seeds", "claim"),
+            (papers, "{} are implemented", "paper"),
         ]
-        rows = "".join(f"<div><dt>{n}</dt><dd>{words}</dd></div>" for n, words in facts if n)
-        uri = self.env.app.builder.get_relative_uri(self.env.docname, "book/ledger")
-        return [
-            raw(f'<dl class="score">{rows}</dl><p class="small"><a href="{uri}">All claims</a></p>')
-        ]
+        said = "; ".join(words.format(f"<b>{count(n, noun)}</b>") for n, words, noun in parts if n)
+        return [raw(f'<p class="score">{said}. {self.link("book/ledger", "All claims")}.</p>')]

@@ -59,7 +59,7 @@ class Ledger(BookDirective):
         """A paper with its claims, behind a fold that says how they ended."""
         ends = Counter(verdict(record) for _, record in group)
         badges = " ".join(
-            f'<span class="state state-{v.replace(" ", "-")}">{ends[v]} {v}</span>'
+            f'<span class="state state-{v.replace(" ", "-")}">{ends[v]} {_said(v, ends[v])}</span>'
             for v in VERDICTS
             if ends[v]
         )
@@ -109,3 +109,8 @@ def _number(words: int | str, choice: str) -> str:
 
 def _row(head: str, cells: list[str]) -> str:
     return f'<tr><th scope="row">{head}</th>{"".join(f"<td>{cell}</td>" for cell in cells)}</tr>'
+
+
+def _said(verdict: str, number: int) -> str:
+    """'1 holds', '2 hold'."""
+    return {"holds": "hold", "fails": "fail"}.get(verdict, verdict) if number > 1 else verdict
