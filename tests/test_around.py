@@ -101,7 +101,9 @@ class TestGlossary:
         assert text.count("<dt>") == len(TERMS)
         for row in TERMS:
             docname, anchor = glossary.places(row)[0]
-            assert re.search(rf'href="../{docname}.html#{anchor}">[^<]+: [^<]+</a>', text), anchor
+            assert re.search(rf'href="../{docname}.html#{anchor}">[^<]+ \([^<]+\)</a>', text), (
+                anchor
+            )
 
 
 class TestOpenings:

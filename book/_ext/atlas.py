@@ -12,7 +12,7 @@ from pages import ATLAS, BookDirective, family, raw
 from helpers.atlas import papers
 from helpers.claims import verdict
 
-STATES = ("implemented", "no control yet", "not reproduced", "planned")
+STATES = ("implemented", "no control yet", "not reproduced", "fails", "planned")
 
 
 class Atlas(BookDirective):
@@ -30,12 +30,13 @@ class Atlas(BookDirective):
         begun = [slug for slug in named if slug not in pages and self.done(families[slug])]
         standing = [slug for slug in pages if slug in families] + begun
         to_come = [slug for slug in named if slug not in standing]
+        present = {self.state_of(row) for row in papers().values()}
         form = Filter(
             "papers",
             "papers",
             [
                 ("chapter", "Family", {slug: family(slug) for slug in named}),
-                ("state", "State", {state: state for state in STATES}),
+                ("state", "State", {state: state for state in STATES if state in present}),
             ],
         )
         blocks = [self.block(slug, families[slug]) for slug in standing]

@@ -143,11 +143,12 @@ def _definition(app: Sphinx, docname: str, row: dict) -> str:
 
 
 def section_link(app: Sphinx, docname: str, target: str, anchor: str = "") -> str:
-    """A link to a section, named "page: section"."""
-    words = app.env.titles[target].astext() if target in app.env.titles else target
+    """A link to a place, named after its section and, in brackets, its page."""
+    title = app.env.titles[target].astext() if target in app.env.titles else target
+    words = title
     for entry in app.env.tocs.get(target, nodes.Element()).findall(nodes.reference):
         if anchor and entry["anchorname"] == f"#{anchor}":
-            words += f": {entry.astext()}"
+            words = f"{entry.astext()} ({re.split('[:;]', title)[0]})"
     if app.builder.format != "html":
         return html.escape(words)
     uri = app.builder.get_relative_uri(docname, target)

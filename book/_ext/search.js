@@ -1,7 +1,8 @@
 // Part of the search page: a query in another form finds its index entry, a result names its section,
-// and excerpts hold words instead of TeX.
-(() => {
+// and excerpts hold words instead of TeX. Sphinx appends this to a script that ends without semicolon.
+;(() => {
   "use strict";
+  if (typeof Search === "undefined") return;
   const simple = (text) => text.toLowerCase().replace(/[^\p{L}\p{N}]+/gu, " ").trim()
     .replace(/^(the|an?) /, "").replace(/(?<=[^s])s$/, "");
   const perform = Search._performSearch;
