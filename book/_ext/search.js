@@ -45,8 +45,9 @@
     const parsed = new DOMParser().parseFromString(page, "text/html");
     for (const element of parsed.querySelectorAll(HIDDEN)) element.remove();
     for (const formula of parsed.querySelectorAll("span.math")) formula.replaceWith(readable(formula.textContent));
-    const place = anchor ? parsed.getElementById(anchor.slice(1)) : null;
-    const text = (place || parsed.querySelector("[role=main] article") || parsed.body).textContent;
-    return text.replace(/\s+/g, " ").trim();
+    const place = (anchor && parsed.getElementById(anchor.slice(1)))
+      || parsed.querySelector("[role=main] article") || parsed.body;
+    place.querySelector("h1, h2, h3, h4")?.remove();
+    return place.textContent.replace(/\s+/g, " ").trim();
   };
 })();
