@@ -84,7 +84,7 @@ class Atlas(BookDirective):
         checked = self.done(rows) - done
         words = f"{done} of {len(rows)} implemented" + (f", {checked} begun" if checked else "")
         return (
-            f'<span class="progress"><span class="progress-bar" aria-hidden="true">'
+            f'<span class="done"><span class="done-bar" aria-hidden="true">'
             f'<span style="width: {share}"></span></span>{words}</span>'
         )
 

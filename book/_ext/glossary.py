@@ -133,12 +133,12 @@ def fill_glossary(app: Sphinx, doctree: nodes.document, docname: str) -> None:
 
 def _definition(app: Sphinx, docname: str, row: dict) -> str:
     also = ", ".join(html.escape(name) for name in row.get("also", []))
+    also = f"Also: {also}. " if also else ""
     links = "; ".join(section_link(app, docname, *place) for place in places(row))
     return (
-        f'<div {item("", words=" ".join(names(row)))} id="term-{nodes.make_id(row["term"])}">'
+        f'<div {item(words=" ".join(names(row)))} id="term-{nodes.make_id(row["term"])}">'
         f"<dt>{html.escape(row['term'])}</dt><dd><p>{html.escape(row['says'])}</p>"
-        + (f'<p class="small">Also: {also}</p>' if also else "")
-        + f'<p class="small">Explained in {links}</p></dd></div>'
+        f'<p class="small">{also}Explained in {links}.</p></dd></div>'
     )
 
 
