@@ -8,11 +8,9 @@ from docutils import nodes
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
-from book.execute import read
+from book import form
 from helpers.claims import verdict
 
-WORDS_A_MINUTE = 220
-CODE_LINES_A_MINUTE = 25
 ATLAS = executed.ROOT / "book" / "atlas.yml"
 VERDICTS = ["holds", "no control yet", "not reproduced", "fails"]
 ACRONYMS = {"kan": "KAN", "ntk": "NTK", "pinns": "PINNs", "llm_apps": "LLM applications"}
@@ -83,7 +81,7 @@ def fill_chapter_box(app: Sphinx, doctree: nodes.document) -> None:
         )
         settings = sum(figure["settings"] for figure in run.figures if figure["settings"] > 1)
         facts = {
-            "Reading": f"{_reading_minutes(env.docname)} min",
+            "Reading": _reading(env.docname, run),
             "Execution": f"{run.seconds:.0f} s" if run.fingerprint else "not in this build",
             "Sliders": f"{sum(f['settings'] > 1 for f in run.figures)}, {settings} settings",
             "Papers": papers_here or "none yet",
@@ -93,10 +91,10 @@ def fill_chapter_box(app: Sphinx, doctree: nodes.document) -> None:
         )
 
 
-def _reading_minutes(docname: str) -> int:
-    cells = read(executed.ROOT / f"{docname}.md").cells
-    words = sum(len(c.source.split()) for c in cells if c.cell_type == "markdown")
-    code = [c for c in cells if c.cell_type == "code"]
-    shown = [c for c in code if "hide-input" not in c.metadata.get("tags", [])]
-    lines = sum(c.source.count("\n") + 1 for c in shown)
-    return max(1, round(words / WORDS_A_MINUTE + lines / CODE_LINES_A_MINUTE))
+def _reading(docname: str, run: executed.Run) -> str:
+    """How long a page takes to read, exercises apart."""
+    page = executed.ROOT / f"{docname}.md"
+    sliders = sum(figure["settings"] > 1 for figure in run.figures)
+    minutes = form.minutes(page, sliders, len(run.claims))
+    exercises = form.counts(page).exercises
+    return f"{minutes} min" + f", and {exercises} exercises" * (exercises > 0)

@@ -10,6 +10,7 @@ import around
 import evidence
 import executed
 import matplotlib
+import shape
 from docutils import nodes
 from fontTools import subset
 from fontTools.ttLib import TTFont
@@ -82,9 +83,7 @@ def caption_figures_in_print(app: Sphinx, doctree: nodes.document) -> None:
             continue
         words = html.unescape(CAPTION.search(figures[found[1]])[1])
         caption = nodes.paragraph("", "", nodes.emphasis(words, words))
-        cell = _cell_of(block)
-        place = cell.parent.index(cell) + 1
-        cell.parent.insert(place, addnodes.only("", caption, expr="not html"))
+        _cell_of(block).append(addnodes.only("", caption, expr="not html"))
 
 
 def _cell_of(block: nodes.Element) -> nodes.Element:
@@ -141,12 +140,17 @@ def setup(app: Sphinx) -> dict:
     os.environ["BOOK_RECORD"] = "1"
     app.add_css_file("book.css")
     app.add_js_file("explore.js", loading_method="defer")
+    app.add_js_file("form.js", loading_method="defer")
+    app.add_css_file("form.css")
     around.setup(app)
     app.connect("env-get-outdated", pages_to_read)
     app.connect("doctree-read", fill_chapter_box)
     app.connect("doctree-read", evidence.fill_claims)
     app.connect("doctree-read", fold_solutions)
     app.connect("doctree-read", caption_figures_in_print)
+    app.connect("doctree-read", shape.shape)
+    app.connect("env-get-updated", shape.restore_numbers, priority=100)
+    app.connect("env-get-updated", shape.number_pages_alone, priority=900)
     app.connect("html-page-context", quiet_page, priority=900)
     app.connect("build-finished", write_fonts)
     app.connect("build-finished", name_folds)
