@@ -6,6 +6,7 @@ import re
 import zlib
 from pathlib import Path
 
+import around
 import evidence
 import executed
 import frames_apart
@@ -15,7 +16,7 @@ import shape
 from docutils import nodes
 from fontTools import subset
 from fontTools.ttLib import TTFont
-from pages import DIRECTIVES, fill_chapter_box, raw
+from pages import fill_chapter_box, raw
 from sphinx import addnodes
 from sphinx.application import Sphinx
 from sphinx.environment import BuildEnvironment
@@ -142,13 +143,11 @@ def setup(app: Sphinx) -> dict:
     app.add_css_file("book.css")
     app.add_css_file("explore.css")
     app.add_js_file("explore.js", loading_method="defer")
-    app.add_js_file("atlas.js", loading_method="defer")
     app.add_js_file("form.js", loading_method="defer")
     app.add_css_file("form.css")
     frames_apart.setup(app)
     setting.setup(app)
-    for name, directive in DIRECTIVES.items():
-        app.add_directive(name, directive)
+    around.setup(app)
     app.connect("env-get-outdated", pages_to_read)
     app.connect("doctree-read", fill_chapter_box)
     app.connect("doctree-read", evidence.fill_claims)
