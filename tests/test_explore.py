@@ -196,7 +196,7 @@ def test_a_frame_says_how_to_read_its_axes():
     markup = frames.svg(frames.figure_of(draw))
     first, second, third, fourth = json.loads(re.search('data-axes="(.*?)"', markup)[1])
     left, right, bottom, top = first[0]
-    assert 0 < left < right < 374.4 / 4 and 216 > bottom > top > 0
+    assert 0 < left < right < 374.4 / 3 and 216 > bottom > top > 0
     assert first[1:] == [[1, 3, 0], [-3, 1, 1]]
     assert second[1:] == [[], [0, 2.1, 0]]
     assert third[1:] == fourth[1:] == [[], []]

@@ -88,7 +88,7 @@ def _play(knob: dict) -> str:
         for step, where, sign in ((-1, "back", "‹"), (1, "on", "›"))
     )
     play = f'<button type="button" class="explore-play" data-plays="{knob["name"]}">Play</button>'
-    return f'<span class="explore-time">{back}{play}{on}</span>'
+    return f'<span class="explore-time" role="group" aria-label="{name}">{back}{play}{on}</span>'
 
 
 FIELDS = {"checkbox": _checkbox, "menu": _menu, "segments": _segments, "range": _range}

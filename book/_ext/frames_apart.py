@@ -25,8 +25,11 @@ def take_out(app: Sphinx, page: str, template: str, context: dict, doctree) -> N
 
     def replaced(match: re.Match) -> str:
         nonlocal figures
+        data = json.loads(match[1])
+        if "name" not in data:  # shown as it was recorded by earlier helpers
+            return ""
         figures += 1
-        return figure(json.loads(match[1]), Path(app.outdir), context["pathto"], figures == 1)
+        return figure(data, Path(app.outdir), context["pathto"], figures == 1)
 
     context["body"] = DATA.sub(replaced, context["body"])
 

@@ -32,14 +32,15 @@ class Set(SphinxRole):
 
     def figures(self) -> dict[str, dict] | None:
         """The knobs of this page's figures, of all figures where the page records none itself;
-        None where it is not known yet, since a page is not executed.
+        None where they are not known, since a page is not executed as it is now.
         """
         runs = executed.of(self.env)
         own = runs.get(self.env.docname)
         asked = [own] if own else list(runs.values())
-        if not all(run.fingerprint for run in asked):
+        figures = [figure for run in asked for figure in run.figures]
+        if not all(run.fingerprint for run in asked) or any("knobs" not in f for f in figures):
             return None
-        return {figure["name"]: figure["knobs"] for run in asked for figure in run.figures}
+        return {figure["name"]: figure["knobs"] for figure in figures}
 
     def fault(self, what: str) -> tuple[list[nodes.Node], list[nodes.system_message]]:
         message = self.inliner.reporter.error(f"set: {what}", line=self.lineno)
