@@ -12,7 +12,7 @@ BIN := .venv/bin
 OUT := $(if $(filter 0,$(BOOK_SEED)),.,_build/seed-$(BOOK_SEED))
 SITE := $(OUT)/_build/html
 
-.PHONY: help book serve lab test lint bench seeds mutants course pairs gather pdf clean
+.PHONY: help book serve lab test lint bench seeds mutants course pairs tidy gather pdf clean
 .DEFAULT_GOAL := help
 
 # What is wrong with the request is said at once, before anything is installed or built.
@@ -51,6 +51,7 @@ help:
 	@echo "make mutants break the sources on purpose; each edit must turn a test red (resumes)"
 	@echo "make course  write the learner's notebooks, exercises as stubs"
 	@echo "make pairs   bring each chapter's .md and .ipynb into step (KEEP=md or KEEP=ipynb)"
+	@echo "make tidy    write the code of the chapters to 80 columns"
 	@echo "make pdf     the book as one PDF, every figure at its first setting (needs TeX)"
 	@echo "make clean   remove the environment and all that was built"
 	@echo
@@ -99,6 +100,9 @@ course: .venv/installed-course
 
 pairs: .venv/installed-book
 	@$(BIN)/python -m book.pairs
+
+tidy: .venv/installed-book .venv/installed-test
+	@$(BIN)/python -m book.tidy
 
 # Executions that other machines made, each in a folder that holds a copy of its cache.
 gather: .venv/installed-book
