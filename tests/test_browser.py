@@ -35,6 +35,9 @@ def test_a_page_as_its_reader_meets_it(browser, address, seen, name):
             faults.append("no control")
         if visit.page.locator(".search-button-field:visible").count() != 1:
             faults.append("no search field")
+        for screen in (DESKTOP, PHONE) if name.startswith("chapters/") else ():
+            if (end := visit.first_figure_ends(screen)) > screen["height"]:
+                faults.append(f"the first figure ends {end:.0f} pixels down of {screen}")
         if wide := max(0, visit.pixels_too_wide(PHONE)):
             faults.append(f"{wide} pixels too wide for a phone")
         visit.page.set_viewport_size(DESKTOP)
@@ -78,6 +81,20 @@ def test_noise_and_requests_are_found(browser, tmp_path):
 def test_a_dead_control_is_found():
     dead = {"figure": "f", "knob": "k", "label": "", "pictures": 1, "error": True}
     assert len(faults_of_controls([dead])) == 3
+
+
+@KAN
+def test_the_switch_for_all_code_is_kept(browser, address, seen):
+    with Visit(browser, address, "chapters/kan.html") as visit:
+        folds, opened = (visit.page.locator(f"details.fold{open}") for open in ("", "[open]"))
+        assert folds.count() > 10 and opened.count() == 0
+        assert folds.first.locator("summary").inner_text() == "Code for this figure"
+        visit.page.get_by_role("button", name="All code").click()
+        assert opened.count() == folds.count()
+        visit.page.goto(f"{address}/chapters/kan/symbols.html")
+        visit.page.get_by_role("button", name="Fold code").wait_for()
+        assert opened.count() == folds.count() > 0
+        seen("browser checks", 3)
 
 
 @KAN

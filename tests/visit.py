@@ -6,7 +6,7 @@ import axe_playwright_python
 from playwright.sync_api import Page
 
 AXE = next(Path(axe_playwright_python.__file__).parent.rglob("axe.min.js"))
-DESKTOP = {"width": 1300, "height": 900}
+DESKTOP = {"width": 1300, "height": 850}
 PHONE = {"width": 400, "height": 800}
 PATIENCE_MS = 600_000  # the machine may be busy with other things
 
@@ -124,6 +124,12 @@ class Visit:
         self.page.set_viewport_size(viewport)
         wide = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
         return self.page.evaluate(wide)
+
+    def first_figure_ends(self, viewport: dict) -> float:
+        """Where the first figure's picture ends, in pixels from the top; with the page at its start."""
+        self.page.set_viewport_size(viewport)
+        frame = self.page.locator("main .explore-frame").first
+        return frame.evaluate("f => f.getBoundingClientRect().bottom + scrollY")
 
     def dress(self, scheme: str) -> None:
         """Change the reader's colour scheme, and wait until the theme has followed."""
