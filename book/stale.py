@@ -25,7 +25,7 @@ from helpers.runtime import book_seed
 ROOT = Path(__file__).resolve().parent.parent
 EVERYTHING = "*"
 # Helpers that show what was measured, and measure nothing.
-SHOWING = {"atlas", "claims", "explorer", "frames", "knobs", "style", "telling"}
+SHOWING = {"__init__", "atlas", "claims", "explorer", "frames", "knobs", "style", "telling"}
 KERNEL = frozenset({"ipykernel", "matplotlib_inline"})
 
 
@@ -56,21 +56,24 @@ def fingerprint(page: Path) -> str:
 def measuring(page: Path) -> str:
     """The hash of the code that decides what a page's claims measure, under whichever seed.
 
-    What draws figures or says sentences has no part in it, nor have versions of packages.
+    What draws figures or says sentences has no part in it, nor have versions of packages, nor how
+    the code is cut into cells.
     """
     code = [chapters.parsed(cell, page, line) for line, cell in chapters.code_cells(page)]
-    kept = [ast.Module([node for node in tree.body if not _shows(node)], []) for tree in code]
-    definitions, _ = used_definitions(look(kept).taken)
+    kept = ast.Module([node for tree in code for node in tree.body if not _shows(node)], [])
+    definitions, _ = used_definitions(look([kept]).taken)
     files = [f for f in sorted((ROOT / "helpers").glob("*.py")) if f.stem not in SHOWING]
     helpers = [bare(ast.parse(file.read_text(encoding="utf-8"))) for file in files]
-    parts = [list(map(bare, kept)), definitions, helpers]
+    parts = [bare(kept), definitions, helpers]
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
 
 def _shows(node: ast.stmt) -> bool:
-    """Whether a statement of a page is a figure, or a sentence said."""
+    """Whether a statement of a page is a figure, a sentence said, or an import of helpers."""
     if isinstance(node, ast.FunctionDef):
         return not chapters.is_definition(node)
+    if isinstance(node, ast.ImportFrom):
+        return node.module == "helpers"
     return isinstance(node, ast.Expr) and ast.unparse(node).startswith("say(")
 
 

@@ -7,6 +7,7 @@ from book import execute
 from tests.conftest import serve
 from tests.visit import DESKTOP, LOADED, PHONE, Visit
 
+FIRST_SCREEN = {"width": 1300, "height": 850}
 PAGES = [p.relative_to(execute.ROOT).with_suffix("").as_posix() for p in execute.pages()]
 KAN = pytest.mark.page("kan")
 
@@ -133,16 +134,161 @@ def test_the_landing_page_has_a_slider_on_the_first_screen(browser, address, see
         seen("browser checks")
 
 
-@pytest.mark.whole
-def test_the_atlas_filters(browser, address, seen):
+def test_the_landing_page_says_all_on_its_first_screen(browser, address, seen):
+    """What it is, for whom, and one thing to do; on a desktop the chapters, too."""
+    tops = """() => Object.fromEntries(Object.entries({
+      title: 'h1', what: '.landing-words p', start: '.landing-words a',
+      cards: '.cards li:last-child strong',
+    }).map(([name, path]) =>
+      [name, document.querySelector(path).getBoundingClientRect().bottom]))"""
+    with Visit(browser, address, "book/index.html", viewport=FIRST_SCREEN) as visit:
+        assert [k for k, y in visit.page.evaluate(tops).items() if y > FIRST_SCREEN["height"]] == []
+        visit.page.set_viewport_size(PHONE)
+        low = [k for k, y in visit.page.evaluate(tops).items() if y > PHONE["height"]]
+        assert set(low) <= {"cards"}
+        seen("browser checks", 7)
+
+
+def shown(visit) -> int:
+    """How many items the filter's count says are shown."""
+    return int(visit.page.locator(".filter output").inner_text().split()[0])
+
+
+@pytest.mark.parametrize(
+    ("words", "same"),
+    [
+        ("kernel tangent", "tangent kernel"),
+        ("quantisation", "quantization"),
+        ("Kolmogorov Arnold", "KAN"),
+        ("NTK", "neural tangent kernel"),
+    ],
+)
+def test_the_atlas_finds_words_in_any_order_and_spelling(browser, address, seen, words, same):
     with Visit(browser, address, "book/atlas.html") as visit:
-        page, rows = visit.page, visit.page.locator(".atlas tbody tr:visible")
-        papers = rows.count()
-        assert papers == len(helpers.atlas.papers())
-        page.get_by_label("State").select_option("implemented")
-        implemented = rows.count()
-        assert 0 < implemented < papers
-        page.get_by_label("Title").fill("kolmogorov")
-        assert 0 < rows.count() <= implemented
-        assert page.locator(".atlas-filter output").inner_text().startswith(f"{rows.count()} of")
-        seen("browser checks", 3)
+        found = []
+        for typed in (words, same):
+            visit.page.get_by_label("Words").fill(typed)
+            keys = "e => e.map(x => x.id)"
+            found.append(visit.page.locator(".filter-item:visible").evaluate_all(keys))
+        assert 0 < len(found[1]) <= len(found[0]) < len(helpers.atlas.papers()) / 4
+        assert set(found[1]) <= set(found[0])
+        seen("browser checks", 2)
+
+
+def test_the_atlas_filters_and_keeps_it_in_the_address(browser, address, seen):
+    with Visit(browser, address, "book/atlas.html") as visit:
+        page = visit.page
+        assert shown(visit) == len(helpers.atlas.papers())
+        page.get_by_label("State").select_option("planned")
+        planned = shown(visit)
+        page.get_by_label("Words").fill("diffusion")
+        assert 0 < shown(visit) < planned
+        assert page.locator(".filter-item:visible").count() == shown(visit)
+        link = page.url.split(address)[1].lstrip("/")
+        page.get_by_label("Words").fill("nothing of this kind")
+        assert shown(visit) == 0 and page.locator(".filter-none").is_visible()
+        page.get_by_role("button", name="Clear").click()
+        page.wait_for_function("!location.hash")
+        assert shown(visit) == len(helpers.atlas.papers())
+    with Visit(browser, address, link) as visit:
+        assert 0 < shown(visit) < planned
+        assert visit.page.get_by_label("State").input_value() == "planned"
+        seen("browser checks", 8)
+
+
+def test_a_link_to_a_paper_opens_its_fold(browser, address, seen):
+    with Visit(browser, address, "book/atlas.html#paper-gelu") as visit:
+        assert visit.page.locator("#paper-gelu").is_visible()
+        assert visit.page.url.endswith("#paper-gelu")
+        seen("browser checks", 2)
+
+
+@KAN
+def test_the_ledger_filters_and_fits_a_phone(browser, address, seen):
+    wide = """() => [...document.querySelectorAll('main *')].filter(e =>
+      e.scrollWidth > e.clientWidth + 1
+      && ['auto', 'scroll'].includes(getComputedStyle(e).overflowX)).length"""
+    with Visit(browser, address, "book/ledger.html") as visit:
+        page, every = visit.page, shown(visit)
+        page.locator(".ledger-summary td a").first.click()
+        page.wait_for_function("location.hash.startsWith('#claims?family=')")
+        count = int(page.locator(".ledger-summary td a").first.inner_text())
+        assert page.locator(".ledger-claim:visible").count() == shown(visit) == count <= every
+        page.get_by_role("button", name="Clear").click()
+        page.get_by_role("button", name="Open all").click()
+        assert page.locator(".ledger-claim:visible").count() == every
+        assert visit.pixels_too_wide(PHONE) <= 0 and page.evaluate(wide) == 0
+        seen("browser checks", 4)
+
+
+SOUGHT = {
+    "spectral bias": "pinns/precision#where-one-network-stops",
+    "maximal update": "ntk/features#three-exponents",
+    "catastrophic forgetting": "kan#where-it-breaks",
+    "straight-through": "quantization#through-a-staircase",
+    "straight through estimator": "quantization#through-a-staircase",
+    "the NTK": "ntk#training-seen-from-function-space",
+    "neural tangent kernels": "ntk#training-seen-from-function-space",
+    "muP": "ntk/features#three-exponents",
+    "B-splines": "kan#a-curve-with-coefficients-b-splines",
+    "Kolmogorov-Arnold": "kan#functions-on-edges",
+    "quantization-aware training": "quantization#training-with-the-estimator",
+    "QAT": "quantization#training-with-the-estimator",
+    "GPTQ": "quantization#looking-ahead-gptq",
+    "error diffusion": "quantization#errors-that-add-errors-that-cancel",
+    "per channel": "quantization#who-shares-a-ruler",
+    "XNOR-Net": "quantization/binary#signs-multiply-like-switches",
+    "popcount": "quantization/binary#signs-multiply-like-switches",
+    "mixed precision": "quantization/training#bits-as-parameters",
+    "Levenberg-Marquardt": "kan#training-by-gauss-newton",
+    "symbolic regression": "kan/symbols#naming-a-curve",
+    "collocation points": "pinns#train-on-what-is-left-over",
+    "hard constraint": "pinns#soft-or-hard",
+    "Taylor mode": "pinns#derivatives-that-run-forwards",
+    "deep Ritz method": "pinns/forms#three-forms",
+    "mixture of experts": "pinns/forms#one-expert-for-each-cell",
+    "Kolmogorov n-width": "pinns#how-many-shapes-a-wave-has",
+    "target network": "hypernetworks#one-network-writes-the-other-computes",
+    "fast weights": "hypernetworks/fast#the-slow-net-and-the-fast-net",
+    "delta rule": "hypernetworks/fast#subtract-what-is-there",
+    "linear attention": "hypernetworks/fast#a-matrix-that-remembers",
+    "hyperfan-in": "hypernetworks#how-the-target-must-start",
+    "bilevel optimization": "hypernetworks/responses#a-best-response-is-a-function",
+    "intrinsic dimension": "hypernetworks/sharing#what-n-numbers-can-reach",
+    "graph hypernetwork": "hypernetworks/architectures#a-graph-as-the-condition",
+    "activation patterns": "convex#a-neuron-is-linear-in-a-cone",
+    "ADMM": "convex#admm-one-small-matrix-factorised-once",
+    "duality gap": "convex#a-proof-in-n-numbers",
+    "nuclear norm": "convex/depth#weight-decay-on-a-chain-is-a-penalty-on-singular-values",
+    "adversarial training": "convex/robust#the-usual-way-train-against-an-attacker",
+    "displacement convexity": "convex/particles#two-straight-lines-between-measures",
+    "NNGP": "ntk#the-infinite-network-in-three-lines",
+    "lazy regime": "ntk#why-width-freezes-the-kernel",
+    "benign overfitting": "ntk/classifiers#benign-overfitting-the-question",
+    "surrogate gradient": "ntk/discrete#the-surrogate-s-kernel",
+    "graphon": "ntk/structures#from-sums-to-integrals",
+    "random features": "ntk/samples#a-neuron-as-a-scalar-product",
+}
+
+
+def test_search_leads_to_the_section_that_explains_a_term(browser, address, seen):
+    first = "a => [a.getAttribute('href'), a.innerText]"
+    faults = {}
+    with Visit(browser, address, "search.html") as visit:
+        for words, place in SOUGHT.items():
+            visit.page.goto(f"{address}/search.html?q={words}")
+            found, name = visit.page.locator("ul.search li a").first.evaluate(first)
+            if found != f"chapters/{place.replace('#', '.html#')}" or ">" not in name:
+                faults[words] = found, name
+        seen("browser checks", len(SOUGHT))
+    assert faults == {}
+
+
+def test_excerpts_of_the_search_are_readable(browser, address, seen):
+    with Visit(browser, address, "search.html?q=neural tangent kernel") as visit:
+        excerpts = visit.page.locator("ul.search .context")
+        excerpts.nth(2).wait_for()
+        texts = excerpts.all_inner_texts()
+        assert [text for text in texts if "\\" in text or "$" in text] == []
+        assert any("Θ" in text or "kernel" in text for text in texts)
+        seen("browser checks", len(texts))

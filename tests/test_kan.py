@@ -238,7 +238,9 @@ def test_coinciding_knots_are_scipys(k):
 @pytest.mark.parametrize("k", [1, 3, 6])
 def test_the_live_bumps_are_the_recursion(k):
     z = torch.linspace(-2, 2, 401, dtype=torch.float64)
-    assert (kan.live_recursion(z, 9, k) - kan.recursive_basis(z, 9, k)).abs().max() < 1e-12
+    assert (
+        kan.live_recursion(z, 9, kan.splits(k)) - kan.recursive_basis(z, 9, k)
+    ).abs().max() < 1e-12
 
 
 def test_nan_stays_with_its_sample():
@@ -294,7 +296,7 @@ def test_a_basis_keeps_the_precision_of_its_input():
     for dtype in (torch.float32, torch.float64):
         z = torch.linspace(-1, 1, 5, dtype=dtype)
         assert kan.matrix_basis(z, -1.0, 1.0, 4, kan.basis_matrix(2)).dtype == dtype
-        assert kan.live_recursion(z, 4, 2).dtype == dtype
+        assert kan.live_recursion(z, 4, kan.splits(2, dtype)).dtype == dtype
         assert kan.recursive_basis(z, 4, 2).dtype == dtype
 
 
@@ -337,7 +339,7 @@ def test_definitions_work_where_their_inputs_live(device):
     grid = torch.linspace(-1, 1, 6, dtype=torch.float64, device=device)
     x = torch.zeros(7, 2, dtype=torch.float64, device=device)
     t = kan.extended_knots(grid, 3)
-    made = [t, kan.cox_de_boor(x, t, 3), kan.live_recursion(x, 5, 3)]
+    made = [t, kan.cox_de_boor(x, t, 3), kan.live_recursion(x, 5, kan.splits(3, device=x.device))]
     made += [kan.recursive_basis(x, 5, 3), kan.formula(x)]
     made += [kan.matrix_basis(x, -1.0, 1.0, 5, kan.basis_matrix(3).to(device))]
     model = kan.KAN([2, 3, 1]).to(device)

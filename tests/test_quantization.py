@@ -742,10 +742,11 @@ def test_integers_need_a_grid_for_each_layer_and_two_bits(digits_nets):
             quantization.integer_layers(nets, given, bits)
 
 
-def test_mended_biases_give_each_neuron_its_mean(digits_nets):
+@pytest.mark.parametrize("scales", [False, True])
+def test_mended_neurons_have_their_mean(digits_nets, scales):
     digits, nets = digits_nets
-    done = quantization.mended_biases(
-        nets, digits.x_train, lambda W, X, Xq: quantization.quantise_weights(W, 2)
+    done = quantization.mended(
+        nets, digits.x_train, lambda W, X, Xq: quantization.quantise_weights(W, 2), scales
     )
     means = [
         [X.mean(1) for X in quantization.layer_inputs(net, digits.x_train)] for net in (nets, done)
@@ -754,6 +755,17 @@ def test_mended_biases_give_each_neuron_its_mean(digits_nets):
     X = quantization.layer_inputs(done, digits.x_train)[0] @ done.weights[0].mT + done.biases[0]
     wanted = digits.x_train @ nets.weights[0].mT + nets.biases[0]
     assert torch.allclose(X.mean(1), wanted.mean(1), atol=1e-4)
+
+
+def test_the_best_scale_and_bias_are_those_of_least_squares(digits_nets):
+    digits, nets = digits_nets
+    done = quantization.mended(
+        nets, digits.x_train, lambda W, X, Xq: quantization.quantise_weights(W, 2), True
+    )
+    sums = digits.x_train @ done.weights[0].mT + done.biases[0]
+    off = sums - (digits.x_train @ nets.weights[0].mT + nets.biases[0])
+    along = (off * (sums - sums.mean(1, keepdim=True))).sum(1) / sums.square().sum(1)
+    assert along.abs().max() < 1e-4
 
 
 def test_shuffled_inputs_keep_each_columns_numbers_and_lose_what_they_share():

@@ -6,15 +6,17 @@ import re
 import zlib
 from pathlib import Path
 
+import around
 import evidence
 import executed
 import frames_apart
 import matplotlib
 import setting
+import shape
 from docutils import nodes
 from fontTools import subset
 from fontTools.ttLib import TTFont
-from pages import DIRECTIVES, fill_chapter_box, raw
+from pages import fill_chapter_box, raw
 from sphinx import addnodes
 from sphinx.application import Sphinx
 from sphinx.environment import BuildEnvironment
@@ -83,9 +85,7 @@ def caption_figures_in_print(app: Sphinx, doctree: nodes.document) -> None:
             continue
         words = html.unescape(CAPTION.search(figures[found[1]])[1])
         caption = nodes.paragraph("", "", nodes.emphasis(words, words))
-        cell = _cell_of(block)
-        place = cell.parent.index(cell) + 1
-        cell.parent.insert(place, addnodes.only("", caption, expr="not html"))
+        _cell_of(block).append(addnodes.only("", caption, expr="not html"))
 
 
 def _cell_of(block: nodes.Element) -> nodes.Element:
@@ -143,16 +143,19 @@ def setup(app: Sphinx) -> dict:
     app.add_css_file("book.css")
     app.add_css_file("explore.css")
     app.add_js_file("explore.js", loading_method="defer")
-    app.add_js_file("atlas.js", loading_method="defer")
+    app.add_js_file("form.js", loading_method="defer")
+    app.add_css_file("form.css")
     frames_apart.setup(app)
     setting.setup(app)
-    for name, directive in DIRECTIVES.items():
-        app.add_directive(name, directive)
+    around.setup(app)
     app.connect("env-get-outdated", pages_to_read)
     app.connect("doctree-read", fill_chapter_box)
     app.connect("doctree-read", evidence.fill_claims)
     app.connect("doctree-read", fold_solutions)
     app.connect("doctree-read", caption_figures_in_print)
+    app.connect("doctree-read", shape.shape)
+    app.connect("env-get-updated", shape.restore_numbers, priority=100)
+    app.connect("env-get-updated", shape.number_pages_alone, priority=900)
     app.connect("html-page-context", quiet_page, priority=900)
     app.connect("build-finished", write_fonts)
     app.connect("build-finished", name_folds)
