@@ -7,14 +7,10 @@ import re
 
 import matplotlib.pyplot as plt
 import pytest
-import yaml
 
 from book import execute
 from helpers import COLORS, chapters, explore, explorer, frames, knob, knobs
 from helpers.explorer import Explorer
-from tests.conftest import ROOT
-
-WAITING = yaml.safe_load((ROOT / "tests" / "waiting.yml").read_text("utf-8")).get("labels", [])
 
 
 def curve(power=2, colour="method", grid=False):
@@ -362,10 +358,7 @@ def bare_knobs(page) -> list[str]:
 @pytest.mark.parametrize("page", execute.notebooks(), ids=execute.name)
 def test_every_knob_has_a_label(page):
     bare = bare_knobs(page)
-    if execute.name(page) in WAITING:
-        assert bare, f"tests/waiting.yml: {execute.name(page)} has its labels, delete its row"
-    else:
-        assert not bare, f"{execute.name(page)}.md: give these a knob(values, label): {bare}"
+    assert not bare, f"{execute.name(page)}.md: give these a knob(values, label): {bare}"
 
 
 def test_a_bare_knob_is_found(tmp_path):
