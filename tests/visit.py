@@ -126,7 +126,7 @@ class Visit:
         return self.page.evaluate(wide)
 
     def first_figure_ends(self, viewport: dict) -> float:
-        """Where the first figure's picture ends, in pixels from the top; with the page at its start."""
+        """Where the first figure's picture ends, in pixels from the top of the page."""
         self.page.set_viewport_size(viewport)
         frame = self.page.locator("main .explore-frame").first
         return frame.evaluate("f => f.getBoundingClientRect().bottom + scrollY")
