@@ -1,7 +1,7 @@
 """Make the book's own fonts again: ``python -m book.fonts FOLDER``.
 
-FOLDER holds the unpacked npm packages @ibm/plex-sans, @ibm/plex-mono and katex, each under its last
-name, as ``npm pack`` and ``tar`` leave them. What is written is committed; a build needs no network.
+FOLDER holds the unpacked npm packages @ibm/plex-sans, @ibm/plex-mono and katex, each under its
+last name, as ``npm pack`` and ``tar`` leave them. What is written here is committed.
 """
 
 import shutil

@@ -1,4 +1,4 @@
-"""A page's first load over a slow line: ``python -m tests.slow SITE PAGE ...`` prints what comes when.
+"""A page's first load over a slow line: ``python -m tests.slow SITE PAGE ...`` prints it.
 
 The server compresses as GitHub Pages does; the browser's cache is empty, and its line is held to
 400 kb/s and 400 ms by Chromium itself.
@@ -60,7 +60,7 @@ class Load:
     Attributes:
         fetched: the bytes of each file, in the order in which they were asked for.
         blocking: the files without which nothing is painted, the page itself first.
-        times: "first-contentful-paint"; "parsed"; "slider", the first control that is shown; "load".
+        times: "first-contentful-paint"; "parsed"; "slider", the first that is shown; "load".
     """
 
     fetched: dict[str, int]
@@ -80,7 +80,9 @@ def serve(site: Path) -> str:
     return f"http://127.0.0.1:{server.server_port}"
 
 
-def load(browser, base: str, address: str, line: dict | None = None, shot: Path | None = None) -> Load:
+def load(
+    browser, base: str, address: str, line: dict | None = None, shot: Path | None = None
+) -> Load:
     """Open a page with an empty cache, over the line if one is given.
 
     Args:

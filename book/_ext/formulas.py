@@ -58,7 +58,9 @@ def visit_inline(writer, node: nodes.math) -> None:
 def visit_display(writer, node: nodes.math_block) -> None:
     """The formula scrolls in a box of its own, and its number stands beside the box."""
     tex = node.astext()
-    tex = UNNUMBERED.sub(r"\\\1{\2*}", tex) if node["nowrap"] else wrap_displaymath(tex, None, False)
+    tex = (
+        UNNUMBERED.sub(r"\\\1{\2*}", tex) if node["nowrap"] else wrap_displaymath(tex, None, False)
+    )
     writer.body.append(writer.starttag(node, "div", CLASS="math"))
     writer.body.append(f'<div class="formula">{_set(node, tex, True)}</div>')
     if node["number"]:

@@ -1,4 +1,4 @@
-"""A light first load: one stylesheet of rules that pages use, small fonts, scripts after the text."""
+"""A light first load: one stylesheet of rules in use, small fonts, scripts after the text."""
 
 import html
 import posixpath
@@ -32,7 +32,7 @@ CLASS = re.compile(r"[.#](-?[A-Za-z_][\w-]*)")
 ASIDE = re.compile(r":(?:not|is|where|has)\((?:[^()]|\([^()]*\))*\)|\[[^\]]*\]")
 URL = re.compile(r"url\(\s*(['\"]?)(?!data:|https?:|#)([^'\")]+)\1\s*\)")
 FONT = re.compile(r"src\s*:[^;}]*?([\w-]+)\.(?:woff2|woff|ttf)[^;}]*")
-ESCAPED = re.compile(r"\\+(?:u([0-9a-f]{4})|([0-9a-f]{3,5})\b)", re.IGNORECASE)
+ESCAPED = re.compile(r"\\u([0-9a-f]{4})", re.IGNORECASE)
 
 
 def thin_page(app: Sphinx, page: str, template: str, context: dict, doctree) -> None:
@@ -72,10 +72,9 @@ def write_light(app: Sphinx, error: Exception | None) -> None:
     sheets = [static / name for name in THEME]
     sheets += [Path(app.outdir) / name for name in dict.fromkeys(named) if UNUSED not in name]
     names, letters = used(Path(app.outdir))
-    css = "".join(merged(sheet, static, names) for sheet in sheets)
+    css = '@charset "UTF-8";\n' + "".join(merged(sheet, static, names) for sheet in sheets)
     Path(app.outdir, SHEET).write_text(css, encoding="utf-8")
-    letters |= {chr(int(code, 16)) for _, code in ESCAPED.findall(css) if code}
-    write_fonts(static, letters)
+    write_fonts(static, letters | set(css))
 
 
 def used(site: Path) -> tuple[set[str], set[str]]:
@@ -86,7 +85,7 @@ def used(site: Path) -> tuple[set[str], set[str]]:
             continue
         text = file.read_text(encoding="utf-8", errors="replace")
         letters |= set(text) | set(html.unescape("".join(set(ENTITY.findall(text)))))
-        letters |= {chr(int(code, 16)) for code, _ in set(ESCAPED.findall(text)) if code}
+        letters |= {chr(int(code, 16)) for code in set(ESCAPED.findall(text))}
         for found in set(NAMES.findall(text)):
             names.update(found.split())
         if file.suffix == ".js" and len(text) < FRAMES:
@@ -109,7 +108,9 @@ def _kept(rules: Iterable, names: set[str], place: str, sheet: Path, static: Pat
             if chosen:
                 yield f"{','.join(chosen)}{{{_moved(_text(rule.content), place)}}}\n"
         elif rule.type == "at-rule" and rule.lower_at_keyword == "import":
-            yield merged(sheet.parent / URL.sub(r"\2", _text(rule.prelude)).strip("\"' "), static, names)
+            yield merged(
+                sheet.parent / URL.sub(r"\2", _text(rule.prelude)).strip("\"' "), static, names
+            )
         elif rule.type == "at-rule" and rule.lower_at_keyword == "font-face":
             yield f"@font-face{{{FONT.sub(_shipped, _text(rule.content))}}}\n"
         elif rule.type == "at-rule" and rule.lower_at_keyword in ("media", "supports", "layer"):
@@ -139,7 +140,9 @@ def _can_match(selector: str, names: set[str]) -> bool:
 
 
 def _moved(text: str, place: str) -> str:
-    return URL.sub(lambda found: f"url({posixpath.normpath(posixpath.join(place, found[2]))})", text)
+    return URL.sub(
+        lambda found: f"url({posixpath.normpath(posixpath.join(place, found[2]))})", text
+    )
 
 
 def _shipped(found: re.Match) -> str:
@@ -161,9 +164,11 @@ def write_fonts(static: Path, letters: set[str]) -> None:
     if stamp.exists() and stamp.read_text(encoding="ascii") == now:
         return
     stamp.parent.mkdir(exist_ok=True)
+    options = subset.Options(hinting=False, layout_features=[])
+    options.drop_tables += ["FFTM"]
     for source in sources:
         font = TTFont(source)
-        subsetter = subset.Subsetter(subset.Options(hinting=False, layout_features=[]))
+        subsetter = subset.Subsetter(options)
         subsetter.populate(unicodes=codes)
         subsetter.subset(font)
         font.flavor = "woff2"
