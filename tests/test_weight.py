@@ -197,6 +197,8 @@ def test_the_stylesheet_keeps_what_can_match(tmp_path):
 def test_properties_that_nothing_reads_are_dropped():
     css = "a{--idle:1px;--read:2px;--script:3px}b{top:var(--read);--idle: red}"
     assert light.without_idle(css, {"--script"}) == "a{--read:2px;--script:3px}b{top:var(--read);}"
+    quoted = """a{--idle:url("data:image/svg+xml;a{'}");top:0}"""
+    assert light.without_idle(quoted, set()) == quoted
 
 
 def test_points_of_a_column_stand_under_each_other():

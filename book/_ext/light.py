@@ -35,8 +35,9 @@ CLASS = re.compile(r"[.#](-?[A-Za-z_][\w-]*)")
 ASIDE = re.compile(r":(?:not|is|where|has)\((?:[^()]|\([^()]*\))*\)|\[[^\]]*\]")
 URL = re.compile(r"url\(\s*(['\"]?)(?!data:|https?:|#)([^'\")]+)\1\s*\)")
 FONT = re.compile(r"src\s*:[^;}]*?([\w-]+)\.(?:woff2|woff|ttf)[^;}]*")
+AUTO = re.compile(r'(<html[^>]*data-theme=")auto')
 READ = re.compile(r"var\(\s*(--[\w-]+)")
-PROPERTY = re.compile(r"(?<=[{;])\s*(--[\w-]+)\s*:[^;{}]*(?:;|(?=}))")
+PROPERTY = re.compile(r"(?<=[{;])\s*(--[\w-]+)\s*:[^;{}\"'\\]*(?:;|(?=}))")
 PLACE = re.compile(r'(<style id="sheet" data-static="([^"]*)">).*?(</style>)', re.DOTALL)
 ESCAPED = re.compile(r"\\u([0-9a-f]{4})", re.IGNORECASE)
 
@@ -80,7 +81,8 @@ def write_light(app: Sphinx, error: Exception | None) -> None:
     css = without_idle("".join(merged(sheet, static, names) for sheet in sheets), names)
     for page in Path(app.outdir).rglob("*.html"):
         text = page.read_text(encoding="utf-8")
-        dressed = PLACE.sub(lambda found: f"{found[1]}{_moved(css, found[2])}{found[3]}", text)
+        dressed = AUTO.sub(r"\1light", text)  # the colours of a page whose scripts do not run
+        dressed = PLACE.sub(lambda found: f"{found[1]}{_moved(css, found[2])}{found[3]}", dressed)
         if dressed != text:
             page.write_text(dressed, encoding="utf-8")
     write_fonts(static, letters | set(css))
