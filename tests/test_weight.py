@@ -47,7 +47,7 @@ HEADINGS = """() => ['h1', 'h2', 'h3'].map(name => {
 })"""
 LEFT_EDGES = """() => [...new Set([...document.querySelectorAll(
   '.bd-article section > p, .bd-article figure, .bd-article figcaption, .bd-article table.table, '
-  + '.bd-article div.cell_input div.highlight, .bd-article h2')]
+  + '.bd-article div.cell_input, .bd-article h2')]
   .filter(e => e.getClientRects().length && !e.closest('details, .exercise, .admonition, li'))
   .map(e => Math.round(e.getBoundingClientRect().left)))]"""
 CUT = """() => [...document.querySelectorAll('div.math')].filter(m => m.getClientRects().length)
