@@ -80,6 +80,13 @@ def test_nothing_is_fetched_that_the_page_does_not_use(browser, site, name):
     assert [file for file in found.fetched if unused.search(file)] == []
 
 
+@pytest.mark.whole
+def test_the_search_page_searches(browser, address):
+    with Visit(browser, address, "search.html?q=spline") as visit:
+        visit.page.locator("ul.search li").first.wait_for()
+        assert visit.errors == []
+
+
 def test_no_page_has_a_script_for_formulas(site):
     for page in site.rglob("*.html"):
         if "_static" not in page.parts:

@@ -50,13 +50,17 @@ def thin_page(app: Sphinx, page: str, template: str, context: dict, doctree) -> 
     body = context["body"] = THEBE.sub("", context.get("body", ""))
     scripts = [s for s in context.get("script_files", []) if _needed(s, body)]
     late = [] if page == "search" else [s for s in scripts if s.priority >= EARLY]
-    for script in late:
-        if script.filename:
-            script.attributes["defer"] = "defer"
-        elif "DOCUMENTATION_OPTIONS" in script.attributes["body"]:
-            script.attributes["type"] = "module"  # runs after the script that defines it
     context["script_files"] = sorted((s for s in scripts if s not in late), key=_priority)
-    context["late_scripts"] = sorted(late, key=_priority)
+    context["late_scripts"] = [_deferred(s) for s in sorted(late, key=_priority)]
+
+
+def _deferred(script):
+    """The same script, run in its order when the page has been read."""
+    how = {"defer": "defer"} if script.filename else {}
+    if "DOCUMENTATION_OPTIONS" in script.attributes.get("body", ""):
+        how = {"type": "module"}  # runs after the script that defines it
+    attributes = {**script.attributes, **how}
+    return type(script)(script.filename, priority=script.priority, **attributes)
 
 
 def _priority(script) -> int:
