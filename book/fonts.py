@@ -12,10 +12,15 @@ from fontTools import subset
 from fontTools.ttLib import TTFont
 
 BOOK = Path(__file__).resolve().parent
-FACES = {
-    "plex-sans": ["IBMPlexSans-Regular", "IBMPlexSans-Italic", "IBMPlexSans-SemiBold"],
-    "plex-mono": ["IBMPlexMono-Regular"],
+FACES = {  # their licence reserves their name, so what is cut from them has another
+    "plex-sans": {
+        "IBMPlexSans-Regular": "text",
+        "IBMPlexSans-Italic": "text-italic",
+        "IBMPlexSans-SemiBold": "text-bold",
+    },
+    "plex-mono": {"IBMPlexMono-Regular": "code"},
 }
+COPYRIGHT_AND_LICENCE = [0, 13, 14]
 LETTERS = [
     *range(0x20, 0x7F),
     *range(0xA0, 0x180),
@@ -31,14 +36,16 @@ def main() -> None:
     target.mkdir(exist_ok=True)
     for package, faces in FACES.items():
         shutil.copy(packages[package] / "LICENSE.txt", target / f"{package}-LICENSE.txt")
-        for face in faces:
+        for face, name in faces.items():
             font = TTFont(next(packages[package].rglob(f"complete/woff2/{face}.woff2")))
             features = ["kern", "liga", "mark", "tnum"] if package == "plex-sans" else []
-            chosen = subset.Subsetter(subset.Options(hinting=False, layout_features=features))
+            options = subset.Options(hinting=False, layout_features=features)
+            options.name_IDs = COPYRIGHT_AND_LICENCE
+            chosen = subset.Subsetter(options)
             chosen.populate(unicodes=LETTERS)
             chosen.subset(font)
             font.flavor = "woff2"
-            font.save(target / f"{face}.woff2")
+            font.save(target / f"{name}.woff2")
     formulas = packages["katex"] / "dist"
     shutil.copy(packages["katex"] / "LICENSE", BOOK / "katex" / "LICENSE")
     shutil.copy(formulas / "katex.min.js", BOOK / "katex" / "katex.min.js")

@@ -60,7 +60,7 @@ class Load:
     Attributes:
         fetched: the bytes of each file, in the order in which they were asked for.
         blocking: the files without which nothing is painted, the page itself first.
-        times: "first-contentful-paint"; "parsed"; "slider", the first that is shown; "load".
+        times: "first-contentful-paint"; "parsed"; "slider", the first that is shown.
     """
 
     fetched: dict[str, int]
@@ -117,7 +117,6 @@ def load(
     page.wait_for_load_state("networkidle")
     page.wait_for_timeout(500)
     times = page.evaluate("window.seenAt")
-    times["load"] = page.evaluate("performance.timing.loadEventEnd - performance.timing.fetchStart")
     blocking = [url.removeprefix(f"{base}/").split("?")[0] for url in page.evaluate(BLOCKING)]
     context.close()
     return Load(fetched, [address, *dict.fromkeys(blocking)], times)

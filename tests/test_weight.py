@@ -149,12 +149,13 @@ def test_code_of_eighty_columns_does_not_scroll(browser, address, name):
 
 @KAN
 def test_the_typefaces_are_used_and_small(browser, address, site):
-    faces = [*(site / "_static" / "fonts").glob("IBMPlex*.woff2")]
-    assert len(faces) >= 3 and sum(face.stat().st_size for face in faces) <= FONTS_LIMIT
+    folder = site / "_static" / "fonts"
+    faces = [*folder.glob("text*.woff2"), folder / "code.woff2"]
+    assert len(faces) == 4 and sum(face.stat().st_size for face in faces) <= FONTS_LIMIT
     with Visit(browser, address, "chapters/kan.html") as visit:
         script = "[...document.fonts].filter(f => f.status === 'loaded').map(f => f.family)"
         loaded = " ".join(visit.page.evaluate(script))
-        assert "Plex Sans" in loaded and "Plex Mono" in loaded
+        assert "Book Text" in loaded and "Book Code" in loaded
 
 
 def test_each_icon_that_pages_name_has_its_picture(site):

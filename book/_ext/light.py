@@ -188,6 +188,7 @@ def write_fonts(static: Path, letters: set[str]) -> None:
     stamp.parent.mkdir(exist_ok=True)
     options = subset.Options(hinting=False, layout_features=[])
     options.drop_tables += ["FFTM"]
+    options.name_IDs = [0]  # the copyright: a part of a font may not bear its reserved name
     for source in sources:
         font = TTFont(source)
         subsetter = subset.Subsetter(options)
