@@ -24,7 +24,7 @@ new PerformanceObserver(list => {
 }).observe({type: 'paint', buffered: true});
 document.addEventListener('DOMContentLoaded', () => { window.seenAt.parsed = performance.now(); });
 const watch = setInterval(() => {
-  const controls = document.querySelector('.explore-controls:not([hidden])');
+  const controls = document.querySelector('.explore-controls:not([hidden], [disabled])');
   if (controls) { window.seenAt.slider = performance.now(); clearInterval(watch); }
 }, 50);
 """
