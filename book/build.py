@@ -19,7 +19,7 @@ from pathlib import Path
 from book import settings
 
 ROOT = Path(__file__).resolve().parent.parent
-KINDS = ("md", "ipynb", "py", "yml", "bib", "json", "css", "js", "svg", "png")
+KINDS = ("md", "ipynb", "py", "yml", "bib", "json", "css", "js", "html", "svg", "png", "woff2")
 COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 PLACE = r"(?:(?P<file>[^\s:]+\.\w+)(?::(?P<line>\d+))?: )?"
 WARNING = re.compile(rf"^{PLACE}(?:WARNING|ERROR|CRITICAL): (?P<what>.*)$", re.MULTILINE)

@@ -61,7 +61,7 @@ LOOKS = """thin => {
     return grounds.get(e);
   };
   const looks = window.looksSoFar ||= new Map();
-  const many = '.highlight pre *:not(:has(*)), .explore-frame svg, mjx-container';
+  const many = '.highlight pre *:not(:has(*)), .explore-frame svg, .katex';
   for (const e of document.querySelectorAll(many)) {
     const s = getComputedStyle(e);
     const look = [s.color, ground(e), s.fontSize, s.fontWeight, s.opacity, s.visibility];

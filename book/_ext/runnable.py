@@ -10,12 +10,9 @@ import around
 import evidence
 import executed
 import frames_apart
-import matplotlib
 import setting
 import shape
 from docutils import nodes
-from fontTools import subset
-from fontTools.ttLib import TTFont
 from pages import fill_chapter_box, raw
 from sphinx import addnodes
 from sphinx.application import Sphinx
@@ -24,20 +21,9 @@ from sphinx.environment import BuildEnvironment
 from book import course
 
 DRAWN_FROM_ALL_RUNS = ("book/index", "book/atlas", "book/ledger", "book/benchmarks", "book/about")
-FONTS = {"dejavu-sans": "DejaVuSans.ttf", "dejavu-sans-oblique": "DejaVuSans-Oblique.ttf"}
 FIGURE = re.compile(r"^@explore\(.*?^def (\w+)", re.DOTALL | re.MULTILINE)
 CAPTION = re.compile(r"<figcaption>(.*?)</figcaption>", re.DOTALL)
 FOLD = "Sections of this chapter"
-GLYPHS = [
-    *range(0x20, 0x7F),
-    *range(0xA0, 0x180),
-    *range(0x370, 0x400),
-    *range(0x2010, 0x2027),
-    *range(0x2070, 0x20A0),
-    *range(0x2100, 0x214F),
-    *range(0x2190, 0x2200),
-    *range(0x2200, 0x22FF),
-]
 
 
 def pages_to_read(app: Sphinx, env: BuildEnvironment, *_) -> list[str]:
@@ -96,35 +82,10 @@ def _cell_of(block: nodes.Element) -> nodes.Element:
 
 
 def quiet_page(app: Sphinx, page: str, template: str, context: dict, doctree) -> None:
-    """Cure two faults of the tools below: scripts of thebe, which this book does not use and the
-    theme loads twice, and a list of citations whose entries are no list items for a screen reader.
-    """
-    scripts = context.get("script_files", [])
-    context["script_files"] = [s for s in scripts if "thebe" not in _text(s).lower()]
+    """A list of citations whose entries are no list items for a screen reader is none."""
     if "body" in context:
         body = context["body"]
         context["body"] = body.replace('<div role="list" class="citation-list">', "<div>")
-
-
-def _text(script) -> str:
-    return f"{getattr(script, 'filename', script)} {getattr(script, 'attributes', '')}"
-
-
-def write_fonts(app: Sphinx, error: Exception | None) -> None:
-    """Put the letters of the figures' font beside the pages, so that none is fetched elsewhere."""
-    if error or app.builder.format != "html":
-        return
-    folder = Path(matplotlib.get_data_path()) / "fonts" / "ttf"
-    for name, source in FONTS.items():
-        target = Path(app.outdir) / "_static" / f"{name}.woff"
-        if target.exists():
-            continue
-        font = TTFont(folder / source)
-        subsetter = subset.Subsetter(subset.Options(hinting=False, layout_features=[]))
-        subsetter.populate(unicodes=GLYPHS)
-        subsetter.subset(font)
-        font.flavor = "woff"
-        font.save(target)
 
 
 def name_folds(app: Sphinx, error: Exception | None) -> None:
@@ -140,14 +101,18 @@ def name_folds(app: Sphinx, error: Exception | None) -> None:
 
 def setup(app: Sphinx) -> dict:
     os.environ["BOOK_RECORD"] = "1"
+    for part in ("columns", "formulas", "light"):
+        app.setup_extension(part)
+    app.add_css_file("katex.css")
     app.add_css_file("book.css")
-    app.add_css_file("explore.css")
-    app.add_js_file("explore.js", loading_method="defer")
+    for name in ("explore", "form"):
+        app.add_css_file(f"{name}.css")
+    app.add_css_file("type.css", priority=800)
+    app.add_css_file("print.css", priority=900)
+    app.add_js_file("explore.js", loading_method="defer", priority=100)
     app.add_js_file("form.js", loading_method="defer")
-    app.add_css_file("form.css")
-    frames_apart.setup(app)
-    setting.setup(app)
-    around.setup(app)
+    for part in (frames_apart, setting, around):
+        part.setup(app)
     app.connect("env-get-outdated", pages_to_read)
     app.connect("doctree-read", fill_chapter_box)
     app.connect("doctree-read", evidence.fill_claims)
@@ -157,7 +122,6 @@ def setup(app: Sphinx) -> dict:
     app.connect("env-get-updated", shape.restore_numbers, priority=100)
     app.connect("env-get-updated", shape.number_pages_alone, priority=900)
     app.connect("html-page-context", quiet_page, priority=900)
-    app.connect("build-finished", write_fonts)
     app.connect("build-finished", name_folds)
     code = sorted(Path(__file__).parent.glob("*.py")) + [Path(course.__file__)]
     version = zlib.crc32(b"".join(file.read_bytes() for file in code))  # new code reads all anew
