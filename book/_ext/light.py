@@ -23,7 +23,7 @@ UNUSED = "thebe"
 NEEDED_BY = {  # a script, by a word in its address or its text, and the markup that needs it
     "toggle": re.compile(r'class="[^"]*(?<![\w-])(toggle|dropdown)(?![\w-])'),
     "design-tabs": re.compile(r"sd-tab-set"),
-    "atlas.js": re.compile(r'class="[^"]*\b(atlas|ledger)\b'),
+    "filter.js": re.compile(r'class="[^"]*\bfilter\b'),
 }
 THEBE = re.compile(r'<script type="text/x-thebe-config">.*?</script>\s*<script>.*?</script>', re.S)
 FOREIGN = {"fontawesome", "mathjax", "locales", "searchindex", "webpack-macros"}  # no page loads it
