@@ -1,5 +1,7 @@
 """The form of a page: code that stays open, reading time, code within 80 columns."""
 
+import re
+
 import pytest
 
 from book import execute, form, tidy
@@ -89,3 +91,14 @@ def test_code_has_80_columns(page):
 def test_code_is_formatted(page):
     text = page.read_text(encoding="utf-8")
     assert tidy.tidied(page) == text, f"{execute.name(page)}.md: run `make tidy`"
+
+
+@PAGES
+def test_what_claims_and_says_is_folded(page):
+    """A definition in the same cell would keep it open."""
+    shown = [
+        f"{execute.name(page)}.md:{line}"
+        for line, cell in chapters.code_cells(page)
+        if not form.fold_name(cell) and re.search(r"^(claim|say)\(", cell, re.MULTILINE)
+    ]
+    assert not shown, "cut the cell before its claim: " + ", ".join(shown)
