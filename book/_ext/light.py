@@ -201,5 +201,5 @@ def write_fonts(static: Path, letters: set[str]) -> None:
 
 def setup(app: Sphinx) -> dict:
     app.connect("html-page-context", thin_page, priority=950)
-    app.connect("build-finished", write_light)
+    app.connect("build-finished", write_light, priority=900)  # the theme writes its colours first
     return {"parallel_read_safe": True, "parallel_write_safe": True}
