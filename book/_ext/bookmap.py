@@ -39,7 +39,7 @@ class BookMap(BookDirective):
 
     def row(self, docname: str, page, y: float) -> str:
         needs = ", ".join(openings()[other].short for other in page.needs if other in openings())
-        uri = self.env.app.builder.get_relative_uri(self.env.docname, docname)
+        uri = self.address(docname)
         label = f"{page.short}, needs {needs}" if needs else page.short
         x = LEFT + (STEP if page.parent else 0)
         core = "" if page.parent else ' class="book-map-core"'

@@ -58,7 +58,7 @@ class Cards(BookDirective):
         )
         slug = docname.split("/")[1]
         picture = thumbnail(self.runs[docname]) or ACRONYMS.get(slug, slug[0].upper())
-        uri = self.env.app.builder.get_relative_uri(self.env.docname, docname)
+        uri = self.address(docname)
         return (
             f'<li><a class="card-link" href="{uri}"><span class="card-picture" aria-hidden="true">'
             f"{picture}</span><span><strong>{html.escape(page.title)}</strong>"

@@ -47,11 +47,16 @@ class BookDirective(SphinxDirective):
     def runs(self) -> dict[str, executed.Run]:
         return executed.of(self.env)
 
-    def link(self, docname: str, words: str, anchor: str = "") -> str:
+    def address(self, docname: str) -> str:
+        """A page's address from this one; '' in print, which shows no raw HTML."""
         builder = self.env.app.builder
-        if builder.format != "html":  # print has no raw HTML, and LaTeX knows no addresses yet
+        return (
+            builder.get_relative_uri(self.env.docname, docname) if builder.format == "html" else ""
+        )
+
+    def link(self, docname: str, words: str, anchor: str = "") -> str:
+        if not (uri := self.address(docname)):
             return html.escape(words)
-        uri = builder.get_relative_uri(self.env.docname, docname)
         return f'<a href="{uri}{"#" + anchor if anchor else ""}">{html.escape(words)}</a>'
 
     def sections(self) -> dict[str, tuple[str, dict]]:
