@@ -1,8 +1,7 @@
 """One look for all figures, and one meaning for each colour.
 
-The palette is Okabe and Ito's, its orange darkened: colour-blind readers tell it apart, and each
-colour has a contrast of 3:1 on white and on dark paper. Axes and text are drawn in INK, which the
-page replaces by its own text colour.
+The palette is Okabe and Ito's, told apart by colour-blind readers; its orange is darkened, to 3:1
+on white paper. Axes and text are drawn in INK, which the page replaces by its own text colour.
 """
 
 import matplotlib
