@@ -7,6 +7,7 @@ the command. Results are kept in `book/mutants.json`, and made anew when what th
 """
 
 import argparse
+import functools
 import hashlib
 import json
 import os
@@ -20,7 +21,7 @@ from pathlib import Path
 import yaml
 from joblib import Parallel, delayed
 
-from book import execute, settings
+from book import execute, settings, stale
 
 ROOT = execute.ROOT
 LIST, RESULTS = ROOT / "tests" / "mutants.yml", ROOT / "book" / "mutants.json"
@@ -60,12 +61,18 @@ def test_files(where: str) -> list[Path]:
 
 
 def state(where: str, edit: dict) -> str:
-    """The hash of what an edit's result rests on."""
+    """The hash of what an edit's result rests on: tests, helpers, its family's measuring code."""
     files = test_files(where) + sorted((ROOT / "helpers").glob("*.py"))
-    if where != "helpers":
-        files += sorted((ROOT / "chapters").rglob(f"{where.split('/')[0]}*.md"))
     parts = [json.dumps(edit, sort_keys=True)] + [f.read_text(encoding="utf-8") for f in files]
+    parts.append(measuring(where.split("/")[0]))
     return hashlib.sha256("".join(parts).encode()).hexdigest()[:16]
+
+
+@functools.cache
+def measuring(family: str) -> str:
+    """The hashes of the code by which a family's pages measure, one after the other."""
+    pages = (p for p in execute.notebooks() if execute.name(p).split("/")[0] == family)
+    return "".join(map(stale.measuring, pages))
 
 
 def noticed(where: str, edit: dict) -> str:
@@ -103,9 +110,9 @@ def _run(command: list, folder: Path, *marks: str, **environment: str) -> str:
     return next((x for x in lines if x.startswith(marks)), lines[-1] if lines else "stopped")[:160]
 
 
-def _tried(where: str, edit: dict) -> tuple[str, dict, str, float]:
+def _tried(now: str, edit: dict, where: str) -> tuple[str, dict, str, str, float]:
     began = time.monotonic()
-    return where, edit, noticed(where, edit), time.monotonic() - began
+    return now, edit, where, noticed(where, edit), time.monotonic() - began
 
 
 def known() -> dict[str, dict]:
@@ -122,19 +129,20 @@ def record(results: dict[str, dict]) -> None:
     RESULTS.write_text(f'{{"rows": [\n{lines}\n]}}\n', encoding="utf-8")
 
 
-def attempt(todo: list[tuple[str, dict]], results: dict[str, dict]) -> str:
-    """Try edits, each place once without any before; a sentence if that fails already."""
-    tasks = [(where, WHOLE) for where in dict.fromkeys(where for where, _ in todo)] + todo
+def attempt(todo: dict[str, dict], results: dict[str, dict]) -> str:
+    """Try edits by state, each place once without any; a sentence if that fails already."""
+    places = dict.fromkeys(map(place, todo.values()))
+    tasks = [("", WHOLE, where) for where in places]
+    tasks += [(now, edit, place(edit)) for now, edit in todo.items()]
     began = time.monotonic()
     runs = Parallel(n_jobs=-1, return_as="generator_unordered")(delayed(_tried)(*t) for t in tasks)
-    for done, (where, edit, red, seconds) in enumerate(runs, start=1):
+    for done, (now, edit, where, red, seconds) in enumerate(runs, start=1):
         left = (time.monotonic() - began) / done * (len(tasks) - done) / 60
         what = edit.get("what", "no edit")
         said = red or ("SURVIVED" if edit["file"] else "all passes")
         clock = f"[{done}/{len(tasks)}] {where}, {seconds:.0f} s, about {left:.0f} min left"
         print(f"  {clock}: {what}: {said}", flush=True)
         if edit["file"]:
-            now = state(where, edit)
             results[now] = {"place": where, "what": what, "red": red, "state": now}
             record(results)
         elif red:
@@ -153,7 +161,7 @@ def main() -> int:
     states = {state(place(edit), edit): edit for edit in edits()}
     results = {now: row for now, row in known().items() if now in states}
     rows = {now: e for now, e in states.items() if not wanted or place(e) in wanted}
-    todo = [(place(e), e) for now, e in rows.items() if not results.get(now, {}).get("red")]
+    todo = {now: e for now, e in rows.items() if not results.get(now, {}).get("red")}
     print(f"{len(rows)} edits, {len(todo)} to try", flush=True)
     if fault := attempt(todo, results):
         print(fault, file=sys.stderr)
