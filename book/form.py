@@ -71,10 +71,18 @@ def counts(page: Path) -> Counts:
     return found
 
 
-def minutes(page: Path, sliders: int, claims: int) -> int:
-    """Minutes that an attentive reader needs for a page without its exercises."""
+def sliders(run) -> int:
+    """How many figures of a page have controls."""
+    return sum(figure["settings"] > 1 for figure in run.figures)
+
+
+def minutes(page: Path, run) -> int:
+    """Minutes that an attentive reader needs for a page without its exercises.
+
+    `run` is the page's execution, which knows its figures and claims (`_ext/executed.py`).
+    """
     found = counts(page)
     numbers = {"formulas": found.formulas, "lines of code": found.lines}
-    numbers |= {"sliders": sliders, "claims": claims}
+    numbers |= {"sliders": sliders(run), "claims": len(run.claims)}
     seconds = sum(SECONDS[what] * number for what, number in numbers.items())
     return max(1, round(found.words / WORDS_A_MINUTE + seconds / 60))

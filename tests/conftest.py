@@ -9,11 +9,13 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
+import yaml
 
 from book import execute
 from tests import selection
 
 ROOT = execute.ROOT
+WAITING = yaml.safe_load((ROOT / "tests" / "waiting.yml").read_text(encoding="utf-8"))
 CHROMIUM_FLAGS = [
     "--no-sandbox",
     "--disable-gpu",

@@ -7,15 +7,16 @@ import sys
 
 import pytest
 
-from book import execute, seeds
+from book import execute, form, seeds
 from helpers.atlas import papers
 from helpers.claims import verdict
-from tests.conftest import ROOT
+from tests.conftest import ROOT, WAITING
 from tests.site import broken_links
 
 PAGE_LIMIT = 1.5e6
 SECONDS_LIMIT = 45  # on the reference machine, see book/yardstick.py
 NOISE = 1.5  # by which a page's converted time may be off: no machine may turn this test red
+MINUTES_LIMIT = 45
 SLIDERS = {"core page": 3, "further page": 2}
 
 NOTEBOOKS = pytest.mark.parametrize("page", execute.notebooks(), ids=execute.name)
@@ -45,7 +46,7 @@ def test_every_slider_setting_draws(run, page, seen):
 @NOTEBOOKS
 def test_it_has_sliders_and_claims(run, page):
     kind = "core page" if page.parent == execute.CHAPTERS else "further page"
-    sliders = sum(figure["settings"] > 1 for figure in run.figures)
+    sliders = form.sliders(run)
     assert sliders >= SLIDERS[kind], (
         f"{execute.name(page)}.md has {sliders} slider(s), a {kind} needs {SLIDERS[kind]}: "
         "add a figure under @explore(...)"
@@ -65,6 +66,15 @@ def test_it_executes_in_its_time(run, page):
         f"{execute.name(page)}.md takes {run.reference_seconds:.0f} s of CPU on the reference "
         f"machine ({run.seconds:.0f} s on this one); a page has {SECONDS_LIMIT} s"
     )
+
+
+@NOTEBOOKS
+def test_it_is_read_in_its_time(run, page):
+    """A page that is too long waits for its family, and does not grow until then."""
+    name, minutes = execute.name(page), form.minutes(page, run)
+    limit = WAITING["minutes"].get(name, MINUTES_LIMIT)
+    assert minutes <= limit, f"{name}.md takes {minutes} minutes to read, and has {limit}"
+    assert minutes > MINUTES_LIMIT or name not in WAITING["minutes"], "waiting.yml: delete its row"
 
 
 @NOTEBOOKS

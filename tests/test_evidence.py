@@ -6,14 +6,12 @@ import subprocess
 import sys
 
 import pytest
-import yaml
 
 from book import execute, seeds, stale
 from helpers import chapters
 from tests import mutants
-from tests.conftest import ROOT
+from tests.conftest import ROOT, WAITING
 
-WAITING = yaml.safe_load((ROOT / "tests" / "waiting.yml").read_text(encoding="utf-8"))
 SEEDS = set(map(str, range(20)))
 LEAST_EDITS = {"helpers": 20, "core page": 8}
 NOTEBOOKS = pytest.mark.parametrize("page", execute.notebooks(), ids=execute.name)

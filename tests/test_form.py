@@ -1,6 +1,7 @@
 """The form of a page: code that stays open, reading time, code within 80 columns."""
 
 import re
+from types import SimpleNamespace
 
 import pytest
 
@@ -72,7 +73,9 @@ def test_a_reader_reads_words_formulas_and_open_code_and_exercises_apart(tmp_pat
     (tmp_path / "page.md").write_text(PAGE, encoding="utf-8")
     found = form.counts(tmp_path / "page.md")
     assert found == form.Counts(words=11, formulas=1, lines=2, exercises=1)
-    minutes = form.minutes(tmp_path / "page.md", sliders=4, claims=8)
+    figures = [{"settings": 5}] * 4 + [{"settings": 1}]
+    run = SimpleNamespace(figures=figures, claims=[{}] * 8)
+    minutes = form.minutes(tmp_path / "page.md", run)
     assert minutes == round(11 / 170 + (45 + 2 * 6 + 4 * 90 + 8 * 15) / 60)
 
 

@@ -31,7 +31,9 @@ def _field(figure: str, knob: dict) -> str:
     place = f"{figure}-{knob['name']}"
     label = html.escape(knob["label"])
     if knob["symbol"]:
-        label += f' <i class="explore-symbol">{html.escape(knob["symbol"])}</i>'
+        base, _, index = html.escape(knob["symbol"]).partition("_")
+        below = f"<sub>{index}</sub>" if index else ""
+        label += f' <i class="explore-symbol">{base}{below}</i>'
     made = FIELDS[knob["kind"]](place, knob) + _play(knob)
     if knob["kind"] == "segments":
         return (

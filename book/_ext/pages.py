@@ -88,7 +88,7 @@ def fill_chapter_box(app: Sphinx, doctree: nodes.document) -> None:
         facts = {
             "Reading": _reading(env.docname, run),
             "Execution": f"{run.seconds:.0f} s" if run.fingerprint else "not in this build",
-            "Sliders": f"{sum(f['settings'] > 1 for f in run.figures)}, {settings} settings",
+            "Sliders": f"{form.sliders(run)}, {settings} settings",
             "Papers": papers_here or "none yet",
         }
         box += raw(
@@ -99,7 +99,5 @@ def fill_chapter_box(app: Sphinx, doctree: nodes.document) -> None:
 def _reading(docname: str, run: executed.Run) -> str:
     """How long a page takes to read, exercises apart."""
     page = executed.ROOT / f"{docname}.md"
-    sliders = sum(figure["settings"] > 1 for figure in run.figures)
-    minutes = form.minutes(page, sliders, len(run.claims))
     exercises = form.counts(page).exercises
-    return f"{minutes} min" + f", and {exercises} exercises" * (exercises > 0)
+    return f"{form.minutes(page, run)} min" + f", and {exercises} exercises" * (exercises > 0)

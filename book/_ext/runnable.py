@@ -10,6 +10,7 @@ import around
 import evidence
 import executed
 import frames_apart
+import notes
 import setting
 import shape
 from docutils import nodes
@@ -111,7 +112,7 @@ def setup(app: Sphinx) -> dict:
     app.add_css_file("print.css", priority=900)
     app.add_js_file("explore.js", loading_method="defer", priority=100)
     app.add_js_file("form.js", loading_method="defer")
-    for part in (frames_apart, setting, around):
+    for part in (frames_apart, setting, notes, around):
         part.setup(app)
     app.connect("env-get-outdated", pages_to_read)
     app.connect("doctree-read", fill_chapter_box)
