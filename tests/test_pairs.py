@@ -90,7 +90,7 @@ class TestMakePairs:
         ]
 
     def test_conflict_markers_are_refused(self, capsys):
-        change(self.md, "## See it", "<<<<<<< HEAD\n## See it")
+        change(self.md, "## Trust it", "<<<<<<< HEAD\n## Trust it")
         assert pairs.main() == 1
         assert re.search(r"kan\.md:\d+: a conflict marker", capsys.readouterr().err)
 
@@ -154,7 +154,10 @@ def test_two_branches_that_change_one_page(book):
     git("init")
     git("add", "-A")
     git("commit", "-m", "start")
-    for branch, old, new in (("one", "## See it", "## Look"), ("two", "## Build it", "## Make it")):
+    for branch, old, new in (
+        ("one", "## Trust it", "## Look"),
+        ("two", "## Exercises", "## Make it"),
+    ):
         git("checkout", "-b", branch, "main")
         change(md, old, new)
         pairs.main()
