@@ -41,7 +41,7 @@ def test_a_page_as_its_reader_meets_it(browser, address, seen, name):
         if wide := max(0, visit.pixels_too_wide(PHONE)):
             faults.append(f"{wide} pixels too wide for a phone")
         visit.page.set_viewport_size(DESKTOP)
-        faults += visit.inaccessible() + visit.errors
+        faults += visit.faults_of_frames() + visit.inaccessible() + visit.errors
         faults += [f"fetches {url}" for url in visit.outside]
         seen("browser checks", 6 + sum(move["places"] for move in moves))
     assert faults == []

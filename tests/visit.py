@@ -6,6 +6,8 @@ import axe_playwright_python
 from playwright.sync_api import Page
 
 AXE = next(Path(axe_playwright_python.__file__).parent.rglob("axe.min.js"))
+FRAMES = Path(__file__).with_name("frames.js")
+GROUNDS = [[255, 255, 255], [20, 24, 30]]  # what figures stand on, light and dark
 DESKTOP = {"width": 1300, "height": 850}
 PHONE = {"width": 400, "height": 800}
 PATIENCE_MS = 600_000  # the machine may be busy with other things
@@ -118,6 +120,13 @@ class Visit:
         self.page.keyboard.press("Tab")
         self.page.wait_for_function(LOADED)
         return self.page.evaluate(MOVES)
+
+    def faults_of_frames(self) -> list[str]:
+        """What is wrong with the frames of all figures, at every setting (`frames.js`).
+
+        It shows one frame after the other, and leaves the last ones.
+        """
+        return self.page.evaluate(FRAMES.read_text(encoding="utf-8"), GROUNDS)
 
     def pixels_too_wide(self, viewport: dict) -> int:
         """By how much the page is wider than a screen."""
