@@ -33,7 +33,7 @@ def mark_terms(app: Sphinx, doctree: nodes.document, docname: str) -> None:
         name.lower(): row["term"]
         for row in glossary.read()["terms"]
         if docname not in {page for page, _ in glossary.places(row)}
-        for name in _unmistakable(row)
+        for name in _unmistakable(row, docname)
     }
     page = app.builder.get_relative_uri(docname, GLOSSARY)
     for paragraph in doctree.findall(nodes.paragraph):
@@ -42,14 +42,15 @@ def mark_terms(app: Sphinx, doctree: nodes.document, docname: str) -> None:
                 paragraph.replace(text, list(_marked(text.astext(), left, page)))
 
 
-def _unmistakable(row: dict) -> list[str]:
-    """A term, and those of its other names that consist of several words."""
-    return [
-        n
-        for name in (row["term"], *row.get("also", []))
-        for n in glossary.spelled(name)
-        if name == row["term"] or " " in name
-    ]
+def _unmistakable(row: dict, docname: str) -> list[str]:
+    """A term and its acronyms; its other names are words under which one may search for it. A
+    single common word is a term in its own family only.
+    """
+    term, family = row["term"], docname.split("/")[1]
+    if term.isalpha() and term.islower() and family not in row["at"].split("#")[0].split("/"):
+        return []
+    acronyms = [name for name in row.get("also", []) if name.isupper()]
+    return [*glossary.spelled(term), *acronyms]
 
 
 def _marked(text: str, left: dict[str, str], page: str):
