@@ -2,7 +2,7 @@
 // other text, over a line or a mark; an axes without anything in it; colours that are too faint on a
 // ground; a plural after one. Returns "figure: fault" for each, once.
 async (grounds) => {
-  const FAINT = 3, SHADE = 20, INSIDE = 3; // contrast; pixels: larger marks are areas; what is no tick
+  const FAINT = 3, SHADE = 12, INSIDE = 3, SMALL = 11; // contrast; points: larger marks are areas; pixels
   const numbers = (text) => (text.match(/-?[\d.]+(?:e-?\d+)?/g) || []).map(Number);
   const light = (rgb) => rgb.map((v) => v / 255)
     .map((v) => (v <= 0.03928 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4))
@@ -40,7 +40,7 @@ async (grounds) => {
       const itself = box(element.getBoundingClientRect()), isUse = element.tagName === "use";
       boxes.push(itself);
       if (!element.closest("[clip-path]") && element.tagName !== "image") continue;
-      const isShade = fill !== "none" && Math.max(...size(itself)) > SHADE;
+      const isShade = fill !== "none" && Math.max(...size(itself)) > SHADE * svg.getScreenCTM().a;
       if (stroke !== "none" && !isShade) colours.add([stroke, strokeOpacity * opacity].join("@"));
       else if (isUse && fill !== "none" && !isShade) colours.add([fill, fillOpacity * opacity].join("@"));
       if (element.tagName === "image" || isShade) continue;
@@ -64,14 +64,18 @@ async (grounds) => {
     const found = [], matrix = svg.getScreenCTM(), unit = matrix.a;
     const place = (x, y) => [matrix.a * x + matrix.e, matrix.d * y + matrix.f];
     const { lines, marks, colours, boxes } = drawn(svg, place), whole = box(svg.getBoundingClientRect());
-    const texts = [...svg.querySelectorAll("text")].map((element) => ({
-      words: element.textContent.replace(/\s+/g, " ").trim(), box: box(element.getBoundingClientRect()),
-      plain: !element.querySelector("tspan"), upright: !element.getScreenCTM().b,
-    })).filter(({ words }) => words);
+    const texts = [...svg.querySelectorAll("text")].map((element) => {
+      const [left, top, right, bottom] = box(element.getBoundingClientRect()), slack = 0.28 * (bottom - top);
+      return {
+        core: [left + 1, top + slack, right - 1, bottom - slack], // without the room above the letters
+        words: element.textContent.replace(/\s+/g, " ").trim(), plain: !element.querySelector("tspan"),
+        px: parseFloat(getComputedStyle(element).fontSize) * unit, upright: !element.getScreenCTM().b,
+      };
+    }).filter(({ words }) => words);
     for (const one of texts) {
-      const [left, top, right, bottom] = one.box, slack = 0.28 * (bottom - top);
-      const core = [left + 1, top + slack, right - 1, bottom - slack];
-      const over = size(one.box).map((s, i) => s - size(common(one.box, whole))[i]);
+      const { core } = one;
+      const over = size(core).map((s, i) => s - size(common(core, whole))[i]);
+      if (one.plain && one.px < SMALL) found.push(`"${one.words}" has ${one.px.toFixed(1)} pixels`);
       if (one.plain && Math.max(...over) > 2 * unit) found.push(`"${one.words}" leaves the figure`);
       const on = lines.some(([p, q, inside]) => {
         const seen = common(core, inside);
@@ -83,9 +87,9 @@ async (grounds) => {
       }
       if (/(^|[^\d.,])1 (?!less|plus|minus)[a-z]+[^s\W]s\b/.test(one.words)) found.push(`"${one.words}" after one`);
       for (const other of texts.slice(texts.indexOf(one) + 1)) {
-        const [wide, high] = size(common(one.box, other.box));
+        const [wide, high] = size(common(one.core, other.core));
         const comparable = one.plain && other.plain && one.upright && other.upright;
-        if (comparable && wide > 1.5 * unit && high > 2.5 * unit) found.push(`"${one.words}" over "${other.words}"`);
+        if (comparable && wide > unit && high > 0.5 * unit) found.push(`"${one.words}" over "${other.words}"`);
       }
     }
     for (const [[left, right, bottom, top]] of JSON.parse(svg.dataset.axes)) {

@@ -40,8 +40,10 @@ def test_a_page_as_its_reader_meets_it(browser, address, seen, name):
                 faults.append(f"the first figure ends {end:.0f} pixels down of {screen}")
         if wide := max(0, visit.pixels_too_wide(PHONE)):
             faults.append(f"{wide} pixels too wide for a phone")
-        visit.page.set_viewport_size(DESKTOP)
-        faults += visit.faults_of_frames() + visit.inaccessible() + visit.errors
+        for screen in (PHONE, DESKTOP):
+            visit.page.set_viewport_size(screen)
+            faults += visit.faults_of_frames()
+        faults += visit.inaccessible() + visit.errors
         faults += [f"fetches {url}" for url in visit.outside]
         seen("browser checks", 6 + sum(move["places"] for move in moves))
     assert faults == []
@@ -66,6 +68,41 @@ def test_a_planted_fault_is_found_on_a_thinned_page(browser, address, fault):
     with Visit(browser, address, "chapters/kan.html", color_scheme="light") as visit:
         visit.page.evaluate(PLANTED[fault])
         assert any(found.startswith(fault) for found in visit.inaccessible())
+
+
+FRAME = """<figure class="explore" id="f"><div class="explore-frame" style="width: 300px; color: #123">
+<svg viewBox="0 0 300 200" width="300" data-axes="[[[20,280,180,20],[],[]]]">
+<clipPath id="c"><rect x="20" y="20" width="260" height="160"/></clipPath>
+<path d="M 20 100 L 280 100" clip-path="url(#c)" style="fill: none; stroke: #0072b2"/>
+<g clip-path="url(#c)"><use href="#dot" x="150" y="150" style="fill: #0072b2"/></g>
+<defs><circle id="dot" r="3"/></defs>
+{}</svg></div></figure>"""
+TEXT = '<text x="{}" y="{}" style="font-size: {}px">{}</text>'
+FRAME_FAULTS = {
+    "stands on a line": TEXT.format(100, 104, 12, "a curve"),
+    "stands on a mark": TEXT.format(140, 154, 12, "a mark"),
+    "leaves the figure": TEXT.format(270, 50, 12, "far too long"),
+    "over": TEXT.format(50, 50, 12, "one word") + TEXT.format(60, 52, 12, "another"),
+    "has 8.0 pixels": TEXT.format(50, 50, 8, "small"),
+    "after one": TEXT.format(50, 50, 12, "1 directions"),
+    "is faint on 255,255,255": (
+        '<path d="M 20 60 L 280 60" clip-path="url(#c)" style="fill: none; stroke: #ddd"/>'
+    ),
+    "is faint on 20,24,30": (
+        '<path d="M 20 60 L 280 60" clip-path="url(#c)" style="fill: none; stroke: #222"/>'
+    ),
+}
+
+
+@pytest.mark.parametrize("fault", [*FRAME_FAULTS, "an axes is empty", ""])
+def test_a_fault_of_a_frame_is_found(browser, tmp_path, fault):
+    frame = FRAME.format(FRAME_FAULTS.get(fault, TEXT.format(50, 60, 12, "a well placed text")))
+    if fault == "an axes is empty":
+        frame = frame.replace("[[[20,", "[[[20,280,18,2],[],[]],[[20,")
+    (tmp_path / "a.html").write_text(frame, encoding="utf-8")
+    with Visit(browser, serve(tmp_path), "a.html") as visit:
+        found = visit.faults_of_frames()
+    assert len(found) == bool(fault) and all(fault in one for one in found)
 
 
 def test_noise_and_requests_are_found(browser, tmp_path):

@@ -37,6 +37,8 @@ def mark_terms(app: Sphinx, doctree: nodes.document, docname: str) -> None:
     }
     page = app.builder.get_relative_uri(docname, GLOSSARY)
     for paragraph in doctree.findall(nodes.paragraph):
+        if isinstance(paragraph.parent, nodes.admonition):
+            continue
         for text in [node for node in paragraph.children if isinstance(node, nodes.Text)]:
             if left:
                 paragraph.replace(text, list(_marked(text.astext(), left, page)))
