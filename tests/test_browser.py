@@ -70,7 +70,8 @@ def test_a_planted_fault_is_found_on_a_thinned_page(browser, address, fault):
         assert any(found.startswith(fault) for found in visit.inaccessible())
 
 
-FRAME = """<figure class="explore" id="f"><div class="explore-frame" style="width: 300px; color: #123">
+FRAME = """<figure class="explore" id="f">
+<div class="explore-frame" style="width: 300px; color: #123">
 <svg viewBox="0 0 300 200" width="300" data-axes="[[[20,280,180,20],[],[]]]">
 <clipPath id="c"><rect x="20" y="20" width="260" height="160"/></clipPath>
 <path d="M 20 100 L 280 100" clip-path="url(#c)" style="fill: none; stroke: #0072b2"/>
