@@ -41,7 +41,7 @@
   }
 
   const OPERATIONS = {
-    id: (a) => a, bool: (a) => +(a !== 0), not: (a) => +!a, neg: (a) => -a, reciprocal: (a) => 1 / a,
+    id: (a) => a, bool: (a) => +(a !== 0), not: (a) => +(a === 0), neg: (a) => -a, reciprocal: (a) => 1 / a,
     rsqrt: (a) => 1 / sqrt(a), relu: (a) => (a > 0 || a !== a ? a : 0), round: even, exp2: (a) => 2 ** a,
     sigmoid: (a) => 1 / (1 + exp(-a)), sign: (a) => (a > 0) - (a < 0), erf,
     erfc: (a) => (a > 3 ? tail(a) : 1 - erf(a)), isnan: (a) => +(a !== a), isinf: (a) => +(abs(a) === Infinity),
@@ -215,7 +215,7 @@
       const S = Float64Array.from({ length: n }, (_, j) => Math.hypot(...Array.from({ length: m }, (_, i) => U[i * n + j])));
       ordered(n, (i, j) => S[j] - S[i]).forEach((from, to) => {
         all[m * n + to] = S[from];
-        for (let i = 0; i < m; i++) all[i * n + to] = U[i * n + from] / S[from];
+        for (let i = 0; i < m; i++) all[i * n + to] = S[from] && U[i * n + from] / S[from];
         for (let i = 0; i < n; i++) all[m * n + n + i * n + to] = V[i * n + from];
       });
       return all;

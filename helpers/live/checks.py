@@ -8,11 +8,12 @@ import torch
 from torch import Tensor
 
 from helpers.live.program import Unsupported
-from helpers.live.record import CALLS, EXITS, Recording
+from helpers.live.record import EXITS, Recording
 from helpers.live.trace import author_line, line_of
 
 TOLERANCE = {torch.float64: 1e-9}
 ROUGH = 1e-5
+FROZEN = "takes a value that moves out of torch, where a page cannot follow:"
 
 
 class LiveError(ValueError):
@@ -27,19 +28,11 @@ def same_exits(name: str, start: Recording, other: Recording) -> None:
     """
     for (line, method, value), (_, _, moved) in zip(start.left, other.left):
         if not (value.shape == moved.shape and torch.equal(value, moved)):
-            raise LiveError(f"{name}: {line}\n  {frozen(method, line)}")
+            raise LiveError(f"{name}: {line}\n  {FROZEN} {EXITS[method]}")
     if len(start.left) != len(other.left):
         longer = max(start.left, other.left, key=len)
         line, method, _ = longer[min(len(start.left), len(other.left))]
-        raise LiveError(f"{name}: {line}\n  {frozen(method, line)}")
-
-
-def frozen(method: str, line: str) -> str:
-    """Why a value that leaves torch is wrong, and what to write instead."""
-    way = EXITS[method]
-    if "ax" in line and method in ("__array__", "numpy", "__float__"):
-        way += f"; of matplotlib's calls these follow: {CALLS}"
-    return f"takes a value that moves out of torch, where a page cannot follow: {way}"
+        raise LiveError(f"{name}: {line}\n  {FROZEN} {EXITS[method]}")
 
 
 def same_outputs(

@@ -103,7 +103,7 @@ def lower(graph: Graph) -> dict:
         return env[node]
 
     for node in graph.module.graph.nodes:
-        if node in known:
+        if node in known or (node.op == "call_function" and not node.users):
             continue
         if node.op == "placeholder":
             name, value = graph.names[len(inputs)], graph.values[len(inputs)]
@@ -111,7 +111,10 @@ def lower(graph: Graph) -> dict:
         elif node.op == "output":
             outputs = [get(out) for out in node.args[0]]
         else:
-            env[node] = lower_node(program, node, get)
+            try:
+                env[node] = lower_node(program, node, get)
+            except Unsupported as error:
+                raise Unsupported(error.operation or operation(node), error.why) from None
     return program.finished(inputs, outputs)
 
 
@@ -166,8 +169,10 @@ def binary(call: Call, name: str, left, right, alpha: float = 1) -> Value:
     if name == "div" and not common.is_floating_point:
         common = torch.get_default_dtype()
     left, right = call.value(left, common), call.value(right, common)
+    if call.name.startswith("logical"):
+        left, right = (call.to.cast(value, torch.bool) for value in (left, right))
     if alpha != 1:
-        right = call.map("mul", right, call.to.number(alpha, common))
+        right = call.to.map("mul", right.shape, common, right, call.to.number(alpha, common))
     return call.to.map(name, call.shape, call.dtype, left, right)
 
 

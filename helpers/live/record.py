@@ -1,6 +1,5 @@
 """One run of a drawing function: the figure, and which tensors reach which of its artists."""
 
-import itertools
 import re
 import traceback
 from collections.abc import Callable, Iterator
@@ -56,7 +55,7 @@ class Recording:
     def __init__(self) -> None:
         self.outputs: list[Tensor] = []
         self.marks: list[Mark] = []
-        self.left: list[tuple[str, str, list]] = []  # line, method, value of what left torch
+        self.left: list[tuple[str, str, Tensor]] = []  # line, method, value of what left torch
         self._original: dict[tuple[type, str], object] = {}
         self._ours = 0
 
@@ -70,7 +69,7 @@ class Recording:
         changes = {(Axes, name): self._drawing(name, shape) for name, shape in SHAPES.items()}
         changes[Text, "set_text"] = self._set_text
         changes[Tensor, "__format__"] = self._format
-        changes |= {(Tensor, name): self._exit(name) for name in EXITS}
+        changes |= {(Tensor, name): self._exit(name) for name in EXITS if name != "matplotlib"}
         own = {place: place[0].__dict__.get(place[1]) for place in changes}
         self._original = {place: getattr(*place) for place in changes}
         for (kind, name), change in changes.items():
@@ -96,9 +95,11 @@ class Recording:
         def leave(tensor: Tensor, *args, **kwargs):
             original = self._original[Tensor, name]
             if not self._ours:
+                line, how = self._line(), name
+                if any("/matplotlib/" in f.filename for f in traceback.extract_stack()):
+                    how = "matplotlib"
                 with self._unwatched():
-                    value = tensor.detach().clone()
-                    self.left.append((self._line(), name, value))
+                    self.left.append((line, how, tensor.detach().clone()))
             return original(tensor, *args, **kwargs)
 
         return leave
@@ -294,4 +295,4 @@ DRAWN = {
     "vlines": drawn_path(upright, "plot"),
     "hlines": drawn_path(across, "plot"),
 }
-CALLS = ", ".join(itertools.chain(SHAPES))
+EXITS["matplotlib"] = f"this call of matplotlib cannot follow, these can: {', '.join(SHAPES)}"
