@@ -110,8 +110,13 @@ IDIOMS = {
     "sort": lambda x: (x.sort(1), x.sort(0, descending=True), x.round().sort(stable=True)),
     "order": lambda x: (x.argsort(0), x.topk(2, 1), x.topk(2, 0, largest=False)),
     "middle": lambda x: (x.median(1), x.median(), x.kthvalue(2, 1), x.quantile(0.3, 1)),
-    "searchsorted": lambda x: (torch.searchsorted(LEVELS, x), torch.bucketize(x, LEVELS, right=True)),
-    "counts": lambda x: ((x.flatten()[:, None] > LEVELS[:-1]) & (x.flatten()[:, None] <= LEVELS[1:])).sum(0),
+    "searchsorted": lambda x: (
+        torch.searchsorted(LEVELS, x),
+        torch.bucketize(x, LEVELS, right=True),
+    ),
+    "counts": lambda x: (
+        (x.flatten()[:, None] > LEVELS[:-1]) & (x.flatten()[:, None] <= LEVELS[1:])
+    ).sum(0),
     "one hot": lambda x: (x.argmax(1)[:, None] == torch.arange(5)).double(),
     # numbers and types
     "types": lambda x: (x.float() @ W.float(), (x * 3).long() // 2, (x * 3).int() % 3, x.bool()),
@@ -120,42 +125,96 @@ IDIOMS = {
     "modulo": lambda x: (x % 0.7, torch.fmod(x, 0.7), x // 0.3, torch.remainder(x, -0.7)),
     "reverse": lambda x: (1 - x, 2 / x, 1 + x, torch.sub(x, x.flip(0), alpha=2.0), -x),
     "two": lambda x: (torch.atan2(x, x.flip(0)), torch.hypot(x, x.flip(0)), x.copysign(x.flip(0))),
-    "logs": lambda x: (torch.logaddexp(x, x.flip(0)), x.logsumexp(1), torch.xlogy(x.abs(), x.abs())),
+    "logs": lambda x: (
+        torch.logaddexp(x, x.flip(0)),
+        x.logsumexp(1),
+        torch.xlogy(x.abs(), x.abs()),
+    ),
     "nan": lambda x: ((x / 0 * 0).nan_to_num(5.0), (x / 0).isinf(), (x / 0).isfinite(), x.sqrt()),
-    "small": lambda x: (torch.lerp(x, x.flip(0), 0.3), x.frac(), torch.sinc(x), torch.heaviside(x, x)),
+    "small": lambda x: (
+        torch.lerp(x, x.flip(0), 0.3),
+        x.frac(),
+        torch.sinc(x),
+        torch.heaviside(x, x),
+    ),
     "infinity": lambda x: (torch.where(x > 0, math.inf, -math.inf) * x, (x * 1e300) * 1e300),
     # activations, losses, layers
     "softmax": lambda x: (x.softmax(1), x.log_softmax(0), F.softmin(x, 0)),
-    "curves": lambda x: tuple(f(x) for f in (F.relu, F.silu, F.gelu, F.softplus, F.elu, torch.tanh)),
+    "curves": lambda x: tuple(
+        f(x) for f in (F.relu, F.silu, F.gelu, F.softplus, F.elu, torch.tanh)
+    ),
     "more curves": lambda x: tuple(f(x) for f in (F.mish, F.selu, F.hardtanh, F.softsign, F.celu)),
-    "gates": lambda x: (F.glu(x[:, :4]), F.gelu(x, approximate="tanh"), F.leaky_relu(x), F.logsigmoid(x)),
+    "gates": lambda x: (
+        F.glu(x[:, :4]),
+        F.gelu(x, approximate="tanh"),
+        F.leaky_relu(x),
+        F.logsigmoid(x),
+    ),
     "losses": lambda x: (F.mse_loss(x, 0 * x), F.huber_loss(x, 0 * x), F.smooth_l1_loss(x, 0 * x)),
     "entropies": lambda x: (F.cross_entropy(x, CLASSES), F.nll_loss(x.log_softmax(1), CLASSES)),
     "binary entropy": lambda x: F.binary_cross_entropy_with_logits(x, torch.ones_like(x)),
     "norm layers": lambda x: (F.layer_norm(x, (5,)), F.rms_norm(x, (5,)), F.group_norm(x[None], 2)),
     "batch norm": lambda x: F.batch_norm(x, None, None, training=True),
-    "attention": lambda x: F.scaled_dot_product_attention(x[None], x[None], x[None], is_causal=True),
-    "similar": lambda x: (F.cosine_similarity(x, x.flip(0)), F.normalize(x, dim=1), torch.cdist(x, x.flip(0))),
-    "convolutions": lambda x: (F.conv1d(x[None], S[:2, :, None]), F.conv2d(x[None, None], S[None, None, :2, :2], padding=1)),
-    "steps of a convolution": lambda x: F.conv1d(x[None], A[None, :, :2], A[:1, 0], stride=2, padding=1, dilation=2),
-    "pools": lambda x: (F.avg_pool2d(x[None], 2), F.max_pool2d(x[None], 2), F.max_pool2d(x[None], 3, 1, 1)),
+    "attention": lambda x: F.scaled_dot_product_attention(
+        x[None], x[None], x[None], is_causal=True
+    ),
+    "similar": lambda x: (
+        F.cosine_similarity(x, x.flip(0)),
+        F.normalize(x, dim=1),
+        torch.cdist(x, x.flip(0)),
+    ),
+    "convolutions": lambda x: (
+        F.conv1d(x[None], S[:2, :, None]),
+        F.conv2d(x[None, None], S[None, None, :2, :2], padding=1),
+    ),
+    "steps of a convolution": lambda x: F.conv1d(
+        x[None], A[None, :, :2], A[:1, 0], stride=2, padding=1, dilation=2
+    ),
+    "pools": lambda x: (
+        F.avg_pool2d(x[None], 2),
+        F.max_pool2d(x[None], 2),
+        F.max_pool2d(x[None], 3, 1, 1),
+    ),
     # products and linear algebra
-    "products": lambda x: (x @ W, x @ W[:, 0], x[0] @ x[1], torch.outer(x[0], x[:, 1]), torch.kron(x[:2, :2], x[:2])),
+    "products": lambda x: (
+        x @ W,
+        x @ W[:, 0],
+        x[0] @ x[1],
+        torch.outer(x[0], x[:, 1]),
+        torch.kron(x[:2, :2], x[:2]),
+    ),
     "batches": lambda x: (x[None] @ W.expand(2, 5, 3), torch.baddbmm(x[None], S[None], x[None])),
     "einsum": lambda x: (torch.einsum("ij,jk,il->kl", x, W, x), torch.tensordot(x, W, 1)),
     "affine": lambda x: (F.linear(x, W.T, W[0]), torch.addmm(W[:4], x, W), (x @ x.T).trace()),
-    "solve": lambda x: (torch.linalg.solve(positive(x), x), torch.linalg.solve(positive(x), x[:, 0])),
+    "solve": lambda x: (
+        torch.linalg.solve(positive(x), x),
+        torch.linalg.solve(positive(x), x[:, 0]),
+    ),
     "batched solve": lambda x: torch.linalg.solve(torch.stack([S, 2 * S]) + x[0, 0], x),
     "inverse": lambda x: (torch.linalg.inv(positive(x)), torch.linalg.matrix_power(S * x[0, 0], 3)),
-    "cholesky": lambda x: (torch.linalg.cholesky(positive(x)), torch.cholesky_solve(x, torch.linalg.cholesky(positive(x)))),
-    "triangular": lambda x: torch.linalg.solve_triangular(torch.linalg.cholesky(positive(x)), x, upper=False),
-    "from the right": lambda x: torch.linalg.solve_triangular(torch.linalg.cholesky(positive(x)).mT, x.T, upper=True, left=False),
+    "cholesky": lambda x: (
+        torch.linalg.cholesky(positive(x)),
+        torch.cholesky_solve(x, torch.linalg.cholesky(positive(x))),
+    ),
+    "triangular": lambda x: torch.linalg.solve_triangular(
+        torch.linalg.cholesky(positive(x)), x, upper=False
+    ),
+    "from the right": lambda x: torch.linalg.solve_triangular(
+        torch.linalg.cholesky(positive(x)).mT, x.T, upper=True, left=False
+    ),
     "eigh": eigen,
     "svd": rebuilt,
     "tall svd": lambda x: rebuilt(x.T),
     "qr": orthogonal,
-    "det": lambda x: (torch.linalg.det(positive(x)), torch.linalg.slogdet(x[:, :4]), torch.logdet(positive(x))),
-    "least squares": lambda x: (torch.linalg.lstsq(x.T, x.T[:, :1] ** 2).solution, torch.linalg.pinv(x)),
+    "det": lambda x: (
+        torch.linalg.det(positive(x)),
+        torch.linalg.slogdet(x[:, :4]),
+        torch.logdet(positive(x)),
+    ),
+    "least squares": lambda x: (
+        torch.linalg.lstsq(x.T, x.T[:, :1] ** 2).solution,
+        torch.linalg.pinv(x),
+    ),
     "rank": lambda x: torch.linalg.pinv(torch.outer(x[0], x[1])),
     # derivatives
     "grad": lambda x: grad(lambda z: F.cross_entropy(hidden(z), CLASSES))(x),
@@ -174,15 +233,21 @@ IDIOMS = {
     "jacobians": lambda x: (jacrev(hidden)(x), jacfwd(hidden)(x)),
     "hessian": lambda x: hessian(lambda z: hidden(z).sum())(x[0]),
     "vmap": lambda x: vmap(grad(lambda z: hidden(z).prod()))(x),
-    "grad of a grad": lambda x: grad(lambda z: grad(lambda y: hidden(y).sum())(z).square().sum())(x),
+    "grad of a grad": lambda x: grad(lambda z: grad(lambda y: hidden(y).sum())(z).square().sum())(
+        x
+    ),
     "jvp": lambda x: jvp(lambda z: jvp(hidden, (z,), (x.flip(0),))[1], (x,), (x + 1,))[1],
 }
 
-UNARY = """abs acos acosh asin asinh atan atanh ceil cos cosh erf erfc exp exp2 expm1 floor isfinite isinf
-isnan log log10 log1p log2 logical_not neg reciprocal relu round rsqrt sgn sigmoid sign sin sinh sqrt
-square tan tanh trunc""".split()
-BINARY = """add atan2 copysign eq fmax fmin floor_divide fmod ge gt hypot le logical_and logical_or
-logical_xor lt maximum minimum mul ne pow remainder sub true_divide""".split()
+UNARY = """
+abs acos acosh asin asinh atan atanh ceil cos cosh erf erfc exp exp2 expm1 floor isfinite isinf
+isnan log log10 log1p log2 logical_not neg reciprocal relu round rsqrt sgn sigmoid sign sin sinh
+sqrt square tan tanh trunc
+"""
+BINARY = """
+add atan2 copysign eq fmax fmin floor_divide fmod ge gt hypot le logical_and logical_or
+logical_xor lt maximum minimum mul ne pow remainder sub true_divide
+"""
 QUOTIENTS = {"fmod", "remainder", "floor_divide"}  # torch's own are wrong for 1e30 / 1e-30
 SPECIAL = [math.nan, math.inf, -math.inf, 0.0, -0.0, 0.5, -0.5, 1.0, -1.0, 1.5, 2.5, -2.5, 3.0]
 SPECIAL += [-7.0, 20.0, -20.0, 1e-8, -1e-8, 1e-30, 1e30, -1e30, 0.3, -0.9, 5.9, -6.1]

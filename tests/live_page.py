@@ -1,9 +1,9 @@
 """Programs in Chromium, and live figures of built pages, as `test_live.py` drives them."""
 
 import base64
-import json
 import math
 import re
+from xml.etree import ElementTree
 
 import numpy as np
 import torch
@@ -13,6 +13,7 @@ from helpers.live.program import STORED
 from tests.conftest import ROOT
 
 KINDS = {torch.float64: 1e-11, torch.float32: 5e-6}
+SVG = "{http://www.w3.org/2000/svg}"
 RUN = """cases => cases.map(({program, settings}) => {
   const made = new LiveProgram(program);
   return settings.map(inputs => {
@@ -68,17 +69,20 @@ def unpacked(letter: str, text: str) -> list[float]:
 def drawn(svg: str) -> dict[str, object]:
     """What each moving artist of an SVG shows: words, or points (n, 2) in its units."""
     found = {}
-    for name, body in re.findall(r'data-mark="(live-[\d-]+)"[^>]*>(.*?)(?=data-mark=|\Z)', svg, re.S):
-        text = re.search(r"<text[^>]*>([^<]*)</text>", body)
-        path = re.search(r'^\s*<path[^>]*?\bd="([^"]*)"', body)
-        uses = re.findall(r'<use\b(?![^>]*display: none)[^>]*?\bx="([-\d.e]+)"[^>]*?\by="([-\d.e]+)"', body)
-        if text:
-            found[name] = text[1]
-        elif path:
-            values = re.findall(r"-?\d+\.?\d*(?:e-?\d+)?", path[1])
+    for part in ElementTree.fromstring(svg.replace("&nbsp;", " ")).iter():
+        name = part.get("data-mark")
+        if name is None:
+            continue
+        text = next(part.iter(f"{SVG}text"), None)
+        path = part if part.tag == f"{SVG}path" else part.find(f"{SVG}path")
+        uses = [u for u in part.iter(f"{SVG}use") if "none" not in (u.get("style") or "")]
+        if text is not None:
+            found[name] = text.text
+        elif path is not None:
+            values = re.findall(r"-?\d+\.?\d*(?:e-?\d+)?", path.get("d"))
             found[name] = np.array(values, float).reshape(-1, 2)
         elif uses:
-            found[name] = np.array(uses, float)
+            found[name] = np.array([[u.get("x"), u.get("y")] for u in uses], float)
     return found
 
 
@@ -96,7 +100,3 @@ def differ(page: dict, matplotlib: dict, height: float, width: float) -> list[st
         if gaps and max(gaps) > 0.03:
             wrong.append(f"{name}: {max(gaps):.2f} pt")
     return wrong
-
-
-def dumps(found: object) -> str:
-    return json.dumps(found, separators=(",", ":"))

@@ -3,7 +3,7 @@
 import contextlib
 import gzip
 import itertools
-import json
+import math
 import re
 import sys
 
@@ -16,7 +16,8 @@ from sphinx.util.console import nocolor
 from torch import Tensor
 from torch.utils._pytree import tree_leaves
 
-from helpers import knob
+from book import execute
+from helpers import explorer, knob
 from helpers.live import checks
 from helpers.live.checks import LiveError
 from helpers.live.figure import LiveFigure
@@ -25,12 +26,13 @@ from helpers.live.program import Unsupported
 from helpers.live.trace import trace
 from tests import live_operations as ops
 from tests.conftest import ROOT, serve
-from tests.live_page import apart, differ, drawn, limit, run
+from tests.live_page import apart, differ, drawn, limit, run, unpacked
 from tests.visit import PHONE, Visit
 
 sys.path.insert(0, str(ROOT / "book" / "_ext"))
 import executed
 import frames_apart
+import setting
 
 D = torch.float64
 GZIPPED, SHARED = 50_000, 40_000
@@ -50,7 +52,9 @@ def normal(count: int) -> list[dict[str, Tensor]]:
 
 def special(kind: torch.dtype, small: bool) -> dict[str, Tensor]:
     """Every pair of special values; `small` for those whose quotient a type holds."""
-    values = [v for v in ops.SPECIAL if not (small and v and not 1e-3 < abs(v) < 1e3)]
+    values = [
+        v for v in ops.SPECIAL if not (small and v and math.isfinite(v) and not 1e-3 < abs(v) < 1e3)
+    ]
     pairs = torch.tensor(list(itertools.product(values, values)), dtype=kind)
     return {"x": pairs[:, 0].clone(), "z": pairs[:, 1].clone()}
 
@@ -67,7 +71,7 @@ def compared(f, settings: list[dict[str, Tensor]]):
 
 def elementwise(name: str, f, kind: torch.dtype):
     inputs = special(kind, small=name in ops.QUOTIENTS)
-    used = inputs if name in ops.BINARY else {"x": inputs["x"]}
+    used = inputs if name in ops.BINARY.split() else {"x": inputs["x"]}
     return compared(lambda x, z=None: f(x) if z is None else f(x, z), [used])
 
 
@@ -78,7 +82,7 @@ def answers(browser) -> dict[str, tuple]:
     for name, f in ops.IDIOMS.items():
         with contextlib.suppress(Unsupported):
             made[name] = compared(f, normal(4))
-    for name in (*ops.UNARY, *ops.BINARY):
+    for name in (*ops.UNARY.split(), *ops.BINARY.split()):
         for kind in (D, torch.float32):
             made[f"{name} of {kind}"] = elementwise(name, getattr(torch, name), kind)
     found = run(browser, [case for case, _ in made.values()])
@@ -97,7 +101,7 @@ def test_idioms(answers, name):
     assert len(got) == 4 and worst(wanted, got) <= 1
 
 
-@pytest.mark.parametrize("name", [*ops.UNARY, *ops.BINARY])
+@pytest.mark.parametrize("name", [*ops.UNARY.split(), *ops.BINARY.split()])
 @pytest.mark.parametrize("kind", [D, torch.float32])
 def test_numbers_one_by_one(answers, name, kind):
     wanted, got = answers[f"{name} of {kind}"]
@@ -173,7 +177,7 @@ def as_tensor(t=0.5):
 
 
 def mask(t=0.5):
-    below = Z[Z < t]
+    below = Z[t > Z]
     axes().plot(below, below)
 
 
@@ -262,3 +266,315 @@ def test_a_slider_has_as_many_stops_as_its_labels_tell_apart():
     fine, plain = made.knobs
     assert len(fine.values) == 101 and fine.default == 0.5
     assert len(plain.values) == 201 and plain.default == 0.1
+
+
+# ---- figures on a page --------------------------------------------------------------------------
+
+PAGE = """
+Figures
+=======
+
+:set:`Later <toy?t=2>`.
+
+.. raw:: html
+   :file: toy.html
+
+.. raw:: html
+   :file: paper.html
+
+.. raw:: html
+   :file: still.html
+"""
+EIGHT = torch.zeros(8, 8)
+PLACES, HEIGHTS = torch.tensor([[-0.5, 0.0, 0.5], [1.0, 1.0, 1.0]]).double().unbind()
+STATE = torch.zeros(2, dtype=D)
+
+
+def toy(x=PLACES, y=HEIGHTS, s=STATE, t=1.0):
+    """Points that are dragged, and a state that moves on."""
+    _, (left, right) = plt.subplots(1, 2)
+    left.plot(Z, t * (x * y).sum() * Z)
+    left.plot(x, y, "o")
+    left.set(xlim=(-1, 1), ylim=(-2, 2))
+    right.fill_between(Z, s[0] + 0 * Z, t * Z)
+    right.bar([0, 1], s, 0.4)
+    right.set(xlim=(-1, 2), ylim=(-4, 4))
+    right.set_title(f"sum {y.sum():.2f}, step {s[0]:.0f}")
+    return {"s": s + torch.tensor([1.0, 0.5]).double()}
+
+
+def paper(image=EIGHT, cut=0.5):
+    """A drawing, and how much of it is dark."""
+    _, (left, right) = plt.subplots(1, 2)
+    left.imshow(image, vmin=0, vmax=1, cmap="gray_r")
+    right.barh([0, 1], [image.mean(), (image > cut).float().mean()])
+    right.set(xlim=(0, 1), ylim=(-1, 2))
+
+
+def still(t=1.0):
+    """A figure that is not live."""
+    plt.subplots()[1].plot([0, t])
+
+
+@pytest.fixture(scope="module")
+def figures() -> dict[str, LiveFigure]:
+    knobs = {"t": knob((0.0, 2.0), "time", symbol="t", unit="s", fmt=".2f", plays=True)}
+    return {"toy": LiveFigure(toy, knobs), "paper": LiveFigure(paper, {"cut": (0.1, 0.9)})}
+
+
+@pytest.fixture(scope="module")
+def site_of_toys(figures, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("live")
+    source, out = folder / "source", folder / "site"
+    source.mkdir()
+    made = figures | {"still": explorer.Explorer(still, {"t": [1.0, 2.0]})}
+    for name, figure in made.items():
+        (source / f"{name}.html").write_text(figure.record(), encoding="utf-8")
+    (source / "index.rst").write_text(PAGE, encoding="utf-8")
+    with (folder / "warnings").open("w", encoding="utf-8") as log:
+        nocolor()
+        static = ROOT / "book" / "_static"
+        options = {
+            "html_theme": "basic",
+            "html_static_path": [str(static)],
+            "html_favicon": str(static / "favicon.svg"),
+        }
+        app = Sphinx(source, None, out, folder / "trees", "html", options, None, log)
+        app.add_css_file("explore.css")
+        for name in ("explore", "live", "livefig"):
+            app.add_js_file(f"{name}.js", loading_method="defer")
+        frames_apart.setup(app)
+        setting.setup(app)
+        run = executed.Run("index", fingerprint="done")
+        run.figures = [figure.summary for figure in made.values()]
+        app.runnable_runs = {"index": run}
+        app.build()
+    assert (folder / "warnings").read_text(encoding="utf-8") == ""
+    return out
+
+
+@pytest.fixture(scope="module")
+def toys(site_of_toys):
+    return serve(site_of_toys)
+
+
+def opened(page, name: str) -> None:
+    """Bring a figure to the screen, and wait until it is live."""
+    page.locator(f"#{name}").scroll_into_view_if_needed()
+    page.wait_for_function(f"!document.querySelector('#{name} .explore-controls').disabled")
+
+
+def of(figure: str, expression: str) -> str:
+    """JavaScript that looks at a figure, L."""
+    return f"(L => {expression})(liveFigures.find(f => f.figure.id === '{figure}'))"
+
+
+def values(page, figure: str, name: str) -> list[float]:
+    """An input of a figure."""
+    return page.evaluate(of(figure, f"Array.from(L.program.in['{name}'])"))
+
+
+SET = """([name, inputs]) => {
+  const L = liveFigures.find(f => f.figure.id === name);
+  for (const n in inputs) L.program.in[n].set(LiveProgram.unpack(inputs[n]));
+  L.repeat();
+  return [L.program.out.map(o => Array.from(o, v => Number.isFinite(v) ? v : String(v))),
+    L.svg.outerHTML, L.svg.viewBox.baseVal.width, L.svg.viewBox.baseVal.height];
+}"""
+
+
+def check_figure(page, summary: dict) -> None:
+    """A live figure of an open page against torch, at all settings recorded for it, and its marks
+    against matplotlib's at one; with everything 5 % off they must differ.
+    """
+    name, told = summary["name"], summary["answers"]
+    opened(page, name)
+    for inputs, outputs in reversed(list(zip(told["inputs"], told["outputs"]))):
+        got, svg, width, height = page.evaluate(SET, [name, inputs])
+        for answer, wanted, double in zip(got, outputs, told["double"]):
+            kind = torch.float64 if double else torch.float32
+            exact = torch.tensor(unpacked(*wanted), dtype=D)
+            assert apart(answer, exact) <= limit(exact.to(kind)), name
+    right, wrong = map(drawn, told["drawn"])
+    shown = drawn(svg)
+    assert differ(shown, right, height, width) == []
+    assert differ(shown, wrong, height, width) != []
+
+
+def move_by_all_means(page, name: str) -> None:
+    """The first point of a figure by mouse, by a finger and by keyboard, and back by Reset."""
+    figure = page.locator(f"#{name}")
+    opened(page, name)
+    handle = figure.locator(".live-handle").first
+    frame = figure.locator(".explore-frame")
+    start = frame.inner_html()
+
+    def box():
+        found = handle.bounding_box()
+        assert min(found["width"], found["height"]) >= 24
+        return found["x"] + found["width"] / 2, found["y"] + found["height"] / 2
+
+    def changed(do) -> None:
+        before, (x, y) = frame.inner_html(), box()
+        do(x, y)
+        assert frame.inner_html() != before and box() != (x, y)
+
+    def mouse(x, y) -> None:
+        page.mouse.move(x, y)
+        page.mouse.down()
+        page.mouse.move(x + 9, y + 12, steps=4)
+        page.mouse.up()
+
+    def touch(x, y) -> None:
+        session = page.context.new_cdp_session(page)
+        for kind, at in (("Start", 0), ("Move", 5), ("Move", 10), ("End", None)):
+            points = [] if at is None else [{"x": x - at, "y": y - at}]
+            session.send(
+                "Input.dispatchTouchEvent", {"type": f"touch{kind}", "touchPoints": points}
+            )
+
+    def keys(x, y) -> None:
+        handle.focus()
+        page.keyboard.press("ArrowRight")
+        page.keyboard.press("ArrowUp")
+
+    for do in (mouse, touch, keys):
+        changed(do)
+    link = figure.locator(".explore-link").get_attribute("href")
+    figure.locator(".live-reset").click()
+    page.locator("figcaption").first.hover()
+    assert frame.inner_html() == start
+    assert link != figure.locator(".explore-link").get_attribute("href")
+
+
+def test_a_figure_agrees_with_torch_and_matplotlib(browser, toys, figures, seen):
+    with Visit(browser, toys, "index.html") as visit:
+        for figure in figures.values():
+            check_figure(visit.page, figure.summary)
+            seen("browser checks", 12)
+        assert visit.errors == [] and visit.outside == []
+
+
+@pytest.mark.parametrize("from_folder", [False, True])
+def test_points_move_by_mouse_key_and_finger(browser, toys, site_of_toys, seen, from_folder):
+    base = site_of_toys.as_uri() if from_folder else toys
+    with Visit(browser, base, "index.html", viewport=PHONE, has_touch=True) as visit:
+        move_by_all_means(visit.page, "toy")
+        assert visit.errors == []
+    seen("browser checks", 4)
+
+
+def test_points_stay_inside_their_axes(browser, toys, seen):
+    with Visit(browser, toys, "index.html") as visit:
+        opened(visit.page, "toy")
+        visit.page.locator("#toy .live-handle").first.focus()
+        for _ in range(30):
+            visit.page.keyboard.press("Shift+ArrowUp")
+        assert values(visit.page, "toy", "y") == [2, 1, 1]
+        label = visit.page.locator("#toy .live-handle").first.get_attribute("aria-valuetext")
+        assert label == "x -0.5, y 2"
+    seen("browser checks", 2)
+
+
+def test_a_state_moves_on_while_it_trains(browser, toys, seen):
+    with Visit(browser, toys, "index.html") as visit:
+        page = visit.page
+        opened(page, "toy")
+        page.get_by_role("button", name="Train").click()
+        page.wait_for_function(of("toy", "L.program.in.s[0] > 3"))
+        page.get_by_role("button", name="Pause").click()
+        (first, second), title = values(page, "toy", "s"), page.locator("#toy text").last
+        assert second == first / 2 and title.text_content() == f"sum 3.00, step {first:.0f}"
+        page.locator("#toy .live-reset").click()
+        assert values(page, "toy", "s") == [0, 0]
+    with Visit(browser, toys, "index.html", reduced_motion="reduce") as visit:
+        opened(visit.page, "toy")
+        visit.page.get_by_role("button", name="Train").click()
+        assert values(visit.page, "toy", "s") == [60, 30]
+        assert visit.page.locator("#toy .explore-play:visible").count() == 0
+    seen("browser checks", 5)
+
+
+def test_a_drawing_is_painted_by_mouse_and_keys(browser, toys, seen):
+    with Visit(browser, toys, "index.html") as visit:
+        page = visit.page
+        opened(page, "paper")
+        box = page.locator("#paper .live-paper").bounding_box()
+        x, y = (box[a] + 2.5 * box[b] / 8 for a, b in (("x", "width"), ("y", "height")))
+        page.mouse.click(x, y)
+        ink = np.array(values(page, "paper", "image")).reshape(8, 8)
+        assert ink.argmax() == 2 * 8 + 2 and ink[2, 2] == pytest.approx(1)
+        page.locator("#paper .live-paper").focus()
+        page.keyboard.press("Delete")
+        for key in ("ArrowDown", "ArrowRight", "ArrowRight", "Space"):
+            page.keyboard.press(key)
+        ink = np.array(values(page, "paper", "image")).reshape(8, 8)
+        assert ink.argmax() == 8 + 2 and (ink > 0.5).sum() == 1
+    seen("browser checks", 4)
+
+
+def test_what_was_moved_is_in_the_link(browser, toys, seen):
+    with Visit(browser, toys, "index.html#toy?t=0.5&y=1_-1.5_0.25") as visit:
+        page = visit.page
+        opened(page, "toy")
+        page.wait_for_function(of("toy", "L.program.in.y[1] === -1.5"))
+        assert values(page, "toy", "t") == [0.5] and values(page, "toy", "y") == [1, -1.5, 0.25]
+        link = page.locator("#toy .explore-link").get_attribute("href")
+        assert link.endswith("#toy?t=0.5&y=1_-1.5_0.25")
+        page.get_by_role("button", name="Later").click()
+        assert values(page, "toy", "t") == [2]
+    with Visit(browser, toys, "index.html#toy?y=1_2") as visit:  # of another length
+        opened(visit.page, "toy")
+        assert values(visit.page, "toy", "y") == [1, 1, 1]
+    seen("browser checks", 5)
+
+
+def test_ten_thousand_steps_leave_no_trace(browser, toys, seen):
+    steps = "([...Array(5000)].forEach(() => L.step()), L.repeat(), L.svg.outerHTML.length)"
+    with Visit(browser, toys, "index.html") as visit:
+        opened(visit.page, "toy")
+        lengths = [visit.page.evaluate(of("toy", steps)) for _ in range(2)]
+        assert abs(lengths[1] - lengths[0]) < 40
+    seen("browser checks")
+
+
+def test_without_javascript_the_default_frame_stands(browser, toys, seen):
+    with Visit(browser, toys, "index.html", java_script_enabled=False) as visit:
+        assert visit.page.locator("#toy .explore-frame svg").count() == 1
+        assert visit.page.locator(".explore-controls:visible").count() == 0
+    seen("browser checks", 2)
+
+
+def test_on_a_kernel_the_same_function_moves(figures):
+    figures["toy"]._live()
+    before = figures["toy"].picture.value
+    figures["toy"].controls["t"].index = 5
+    assert figures["toy"].picture.value != before
+
+
+def test_the_shared_code_is_light():
+    files = [ROOT / "book" / "_static" / name for name in ("live.js", "livefig.js")]
+    assert sum(len(gzip.compress(file.read_bytes())) for file in files) <= SHARED
+
+
+# ---- the book's own -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("page", execute.notebooks(), ids=execute.name)
+def test_live_figures_of_a_page(browser, site, address, runs, seen, page):
+    docname = page.relative_to(ROOT).with_suffix("").as_posix()
+    live = [figure for figure in runs[docname].figures if figure.get("live")]
+    text = (site / f"{docname}.html").read_text(encoding="utf-8")
+    assert ("livefig.js" in text) == bool(live)
+    if not live:
+        return
+    for figure in live:
+        (file,) = (site / frames_apart.FOLDER).glob(f"{figure['name']}-*.js")
+        assert len(gzip.compress(file.read_bytes())) <= GZIPPED, figure["name"]
+    with Visit(browser, address, f"{docname}.html", has_touch=True) as visit:
+        for figure in live:
+            check_figure(visit.page, figure)
+            if visit.page.locator(f"#{figure['name']} .live-handle").count():
+                move_by_all_means(visit.page, figure["name"])
+            seen("browser checks", 16)
+        assert visit.errors == [] and visit.outside == []

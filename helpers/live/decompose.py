@@ -11,20 +11,22 @@ from helpers.live.program import Unsupported
 
 aten = torch.ops.aten
 MASK = "how many numbers a mask leaves depends on the data; use torch.where(mask, x, math.nan)"
-FURTHER = """_log_softmax _log_softmax_backward_data _softmax _softmax_backward_data addcdiv addcmul addmm
-addmv arange baddbmm binary_cross_entropy_with_logits celu diagonal_backward dot elu eye frac gelu
-gelu_backward glu hardtanh huber_loss leaky_relu lerp linalg_vector_norm linspace logspace logsumexp
-masked_fill mish mse_loss mv nan_to_num native_batch_norm native_group_norm native_layer_norm
-native_layer_norm_backward nll_loss_backward nll_loss_forward repeat roll
-rot90 rsub select_backward selu sigmoid_backward silu silu_backward sinc slice_backward smooth_l1_loss
-softplus softplus_backward stack std tanh_backward threshold_backward trace tril triu unfold_backward
-xlogy""".split()
+FURTHER = """
+_log_softmax _log_softmax_backward_data _softmax _softmax_backward_data addcdiv addcmul addmm
+addmv arange baddbmm binary_cross_entropy_with_logits celu diagonal_backward dot elu eye frac
+gelu gelu_backward glu hardtanh huber_loss leaky_relu lerp linalg_vector_norm linspace logspace
+logsumexp masked_fill mish mse_loss mv nan_to_num native_batch_norm native_group_norm
+native_layer_norm native_layer_norm_backward nll_loss_backward nll_loss_forward repeat roll
+rot90 rsub select_backward selu sigmoid_backward silu silu_backward sinc slice_backward
+smooth_l1_loss softplus softplus_backward stack std tanh_backward threshold_backward trace tril
+triu unfold_backward xlogy
+"""
 
 
 @functools.cache
 def table() -> dict:
     """All decompositions, by overload."""
-    named = [getattr(aten, name) for name in FURTHER if hasattr(aten, name)]
+    named = [getattr(aten, name) for name in FURTHER.split() if hasattr(aten, name)]
     theirs = {**core_aten_decompositions(), **get_decompositions(named)}
     basic = (aten.take, aten.put, aten.cat)
     return {f: how for f, how in theirs.items() if f.overloadpacket not in basic} | OURS
@@ -61,7 +63,9 @@ def along(x: Tensor, dim: int, index: Tensor) -> Tensor:
     """Where ``x.gather(dim, index)`` looks in ``x.flatten()``."""
     if not x.dim():
         return 0 * index
-    ranges = [torch.arange(n).view(-1, *[1] * (index.dim() - d - 1)) for d, n in enumerate(index.shape)]
+    ranges = [
+        torch.arange(n).view(-1, *[1] * (index.dim() - d - 1)) for d, n in enumerate(index.shape)
+    ]
     return position(x.shape, [index if d == dim % x.dim() else r for d, r in enumerate(ranges)])
 
 
@@ -131,7 +135,9 @@ def filled(x: Tensor, *rest, value=None, **how) -> Tensor:
 def pad(x: Tensor, pad, value=0.0) -> Tensor:
     for i in range(len(pad) // 2):
         dim = x.dim() - 1 - i
-        shape = [[n if d == dim else size for d, size in enumerate(x.shape)] for n in pad[2 * i :][:2]]
+        shape = [
+            [n if d == dim else size for d, size in enumerate(x.shape)] for n in pad[2 * i :][:2]
+        ]
         before, after = (x.new_full(s, value) if min(s) >= 0 else None for s in shape)
         start, end = max(0, -pad[2 * i]), x.shape[dim] - max(0, -pad[2 * i + 1])
         parts = (before, x.narrow(dim, start, end - start), after)
@@ -196,7 +202,7 @@ def inverse(A: Tensor, **_) -> tuple:
 def pinv(A: Tensor, *, atol=None, rtol=None, hermitian=False) -> Tensor:
     U, S, Vh = torch.linalg.svd(A, full_matrices=False)
     least = max(A.shape[-2:]) * torch.finfo(A.dtype).eps if rtol is None else rtol
-    kept = S > least * S[..., :1]
+    kept = least * S[..., :1] < S
     return (Vh.mT * torch.where(kept, 1 / S, 0.0)[..., None, :]) @ U.mT
 
 

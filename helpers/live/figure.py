@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import cached_property
 
+import matplotlib
 import torch
 from torch import Tensor
 
@@ -45,7 +46,7 @@ class LiveFigure(explorer.Explorer):
         self.inputs: dict[str, Tensor] = {
             name: torch.tensor(float(self.start[name]), dtype=torch.float64)
             if name in self.start
-            else default.detach()
+            else default.detach().clone().contiguous()
             for name, default in defaults.items()
             if name in self.start or isinstance(default, Tensor)
         }
@@ -80,7 +81,7 @@ class LiveFigure(explorer.Explorer):
                     moved[name] = low + (high - low) * share
                 else:
                     noise = torch.randn(value.shape, generator=rng, dtype=torch.float64)
-                    moved[name] = (value + 0.05 * value.abs().max() * noise).to(value.dtype)
+                    moved[name] = (value + 0.05 * size(value) * noise).to(value.dtype)
             yield moved
 
     @cached_property
@@ -121,10 +122,29 @@ class LiveFigure(explorer.Explorer):
             "carry": drawn.carry,
         }
 
+    def answers(self) -> dict:
+        """What torch gives at random settings and at the knobs' ends, for the tests of the page;
+        the figure as drawn at the first of them, and with everything 5 % off.
+        """
+        knobs = {knob.name: knob.values for knob in self.knobs}
+        settings = list(self.settings(8))
+        for end in (min, max):
+            ends = {name: torch.tensor(float(end(v))).double() for name, v in knobs.items()}
+            settings.append(self.inputs | ends)
+        off = {name: value + 0.05 * size(value) for name, value in settings[0].items()}
+        with matplotlib.rc_context({"path.simplify": False}):
+            drawn = [named(frames.svg(self.run(inputs).figure)) for inputs in (settings[0], off)]
+        return {
+            "inputs": [{n: packed(v.flatten()) for n, v in inputs.items()} for inputs in settings],
+            "outputs": [[packed(v.flatten()) for v in self.outputs(**i)] for i in settings],
+            "double": [v.dtype == torch.float64 for v in self.outputs(**self.inputs)],
+            "drawn": drawn,
+        }
+
     def record(self) -> str:
         """The default frame as HTML, and data for the book's build; says more in `summary`."""
         data, told = self.data(), [knob.record() for knob in self.knobs]
-        frame = frames.svg(self.first).replace(' id="live-', ' data-mark="live-')
+        frame = named(frames.svg(self.first))
         text = json.dumps({"name": self.name, "knobs": told, **data}, separators=(",", ":"))
         words = html.escape(self.caption)
         markup = (
@@ -142,6 +162,7 @@ class LiveFigure(explorer.Explorer):
             "frames": 1,
             "bytes": frames.weight(markup),
             "errors": [],
+            "answers": self.answers(),
         }
         return markup
 
@@ -150,6 +171,16 @@ class LiveFigure(explorer.Explorer):
         knobs = {n: torch.tensor(float(v), dtype=torch.float64) for n, v in setting.items()}
         self.first = self.run(self.inputs | knobs).figure
         return frames.svg(self.first)
+
+
+def size(value: Tensor) -> Tensor:
+    """The largest entry, 1 at least: the scale on which an input moves."""
+    return value.abs().max().clamp(min=1)
+
+
+def named(svg: str) -> str:
+    """Names of artists are no ids: a page may have a figure twice."""
+    return svg.replace(' id="live-', ' data-mark="live-')
 
 
 def continuous(where: str, name: str, spec, default) -> knobs.knob:

@@ -14,29 +14,22 @@ from torch import Tensor, fx
 from helpers.live.program import Place, Program, Unsupported, Value
 from helpers.live.trace import Graph, operation
 
-UNARY = {
-    name: name
-    for name in """abs acos acosh asin asinh atan atanh ceil cos cosh erf erfc exp exp2 expm1 floor
-    isinf isnan log log10 log1p log2 neg reciprocal relu round rsqrt sigmoid sign sin sinh sqrt tan
-    tanh trunc""".split()
-} | {"logical_not": "not", "bitwise_not": "not", "clone": "id", "sgn": "sign"}
-BINARY = {
-    name: name
-    for name in """add atan2 copysign div div_floor div_trunc eq fmax fmin fmod ge gt hypot le lt
-    maximum minimum mul ne pow remainder sub""".split()
-} | {
-    "logical_and": "and",
-    "bitwise_and": "and",
-    "logical_or": "or",
-    "bitwise_or": "or",
-    "logical_xor": "ne",
-    "bitwise_xor": "ne",
-    "floor_divide": "div_floor",
-}
-VIEWS = set(
-    """alias chunk detach diagonal expand lift lift_fresh lift_fresh_copy permute select slice split
-    split_with_sizes squeeze t transpose unbind unfold unsqueeze view""".split()
-)
+UNARY = """
+abs acos acosh asin asinh atan atanh ceil cos cosh erf erfc exp exp2 expm1 floor isinf isnan log
+log10 log1p log2 neg reciprocal relu round rsqrt sigmoid sign sin sinh sqrt tan tanh trunc
+"""
+BINARY = """
+add atan2 copysign div div_floor div_trunc eq fmax fmin fmod ge gt hypot le lt maximum minimum
+mul ne pow remainder sub
+"""
+VIEWS = """
+alias chunk detach diagonal expand lift lift_fresh lift_fresh_copy permute select slice split
+split_with_sizes squeeze t transpose unbind unfold unsqueeze view
+"""
+OTHER_NAMES = {"bitwise_not": "not", "logical_not": "not", "clone": "id", "sgn": "sign"}
+OTHER_NAMES |= {"bitwise_and": "and", "logical_and": "and", "bitwise_or": "or", "logical_or": "or"}
+OTHER_NAMES |= {"bitwise_xor": "ne", "logical_xor": "ne", "floor_divide": "div_floor"}
+ELEMENTWISE = {name: name for name in (UNARY + BINARY).split()} | OTHER_NAMES
 FOLDS = {"sum": "sum", "prod": "prod", "amax": "max", "amin": "min"}
 RULES: dict[str, Callable] = {}
 
@@ -148,27 +141,28 @@ def lower_node(program: Program, node: fx.Node, get: Callable):
         name = f"div_{given['rounding_mode']}"
     if name in RULES:
         return RULES[name](call, **given)
-    if name in UNARY:
-        return program.map(UNARY[name], call.shape, call.dtype, given["self"])
-    if name in BINARY:
-        return binary(call, BINARY[name], *args[:2], given.get("alpha", 1))
-    if name in VIEWS:
+    if name in ELEMENTWISE:
+        operands = args[:2] if "other" in given or "exponent" in given else args[:1]
+        return elementwise(call, ELEMENTWISE[name], *operands, alpha=given.get("alpha", 1))
+    if name in VIEWS.split():
         return view(call, args[0], *args[1:], **kwargs)
     if name in FOLDS:
         return reduced(call, **given)
     raise Unsupported(name)
 
 
-def binary(call: Call, name: str, left, right, alpha: float = 1) -> Value:
-    """Two operands in their common type, as torch promotes them."""
+def elementwise(call: Call, name: str, *given, alpha: float = 1) -> Value:
+    """One or two operands, in the type to which torch promotes them."""
+    if len(given) == 1:
+        return call.to.map(name, call.shape, call.dtype, *given)
     empty = [
         torch.empty((0,) * min(1, len(x.shape)), dtype=x.dtype) if isinstance(x, Value) else x
-        for x in (left, right)
+        for x in given
     ]
     common = torch.result_type(*empty)
     if name == "div" and not common.is_floating_point:
         common = torch.get_default_dtype()
-    left, right = call.value(left, common), call.value(right, common)
+    left, right = (call.value(x, common) for x in given)
     if call.name.startswith("logical"):
         left, right = (call.to.cast(value, torch.bool) for value in (left, right))
     if alpha != 1:

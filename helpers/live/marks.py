@@ -29,7 +29,9 @@ def _told(name: str, mark: Mark, figure: Figure, movable: dict[str, Tensor]) -> 
     ax = mark.axes
     for axis, fixed in (("x", ax.get_autoscalex_on()), ("y", ax.get_autoscaley_on())):
         if mark.kind == "path" and fixed:
-            raise LiveError(f"{name}: {mark.line}\n  what moves needs limits: ax.set({axis}lim=(…, …))")
+            raise LiveError(
+                f"{name}: {mark.line}\n  what moves needs limits: ax.set({axis}lim=(…, …))"
+            )
     found |= {"axes": scales(ax, figure), "box": [*sorted(ax.get_xlim()), *sorted(ax.get_ylim())]}
     found["box"] = [float(x) for x in found["box"]]
     if mark.closed:

@@ -21,6 +21,7 @@ from helpers.live.program import Unsupported
 
 HERE = Path(__file__).resolve().parent
 
+
 @dataclass
 class Graph:
     """A traced function.
