@@ -228,7 +228,7 @@ MISTAKES = [
     (item, "0-d tensor as with a number"),
     (branch, r"t > 0\.3.*torch.where"),
     (as_tensor, "as_tensor.*0-d tensor"),
-    (mask, r"Z\[Z < t\].*torch.where\(mask"),
+    (mask, r"Z\[t > Z\].*torch.where\(mask"),
     (unknown, "lgamma.*cannot run"),
     (random, "plot.*at random.*outside the function"),
     (idle, "idle: nothing that is drawn depends on s"),

@@ -8,7 +8,7 @@ from playwright.sync_api import Page
 AXE = next(Path(axe_playwright_python.__file__).parent.rglob("axe.min.js"))
 DESKTOP = {"width": 1300, "height": 850}
 PHONE = {"width": 400, "height": 800}
-PATIENCE_MS = 8_000  # the machine may be busy with other things
+PATIENCE_MS = 600_000  # the machine may be busy with other things
 
 LOADED = "!document.querySelector('.explore-controls[aria-busy=true]')"
 
