@@ -73,7 +73,7 @@ def counts(page: Path) -> Counts:
 
 def sliders(run) -> int:
     """How many figures of a page have controls."""
-    return sum(figure["settings"] > 1 for figure in run.figures)
+    return sum(figure["settings"] > 1 or figure.get("live", False) for figure in run.figures)
 
 
 def minutes(page: Path, run) -> int:

@@ -61,21 +61,23 @@ def measure(name: str, seed: int) -> dict:
 def _bare_helpers() -> Iterator[list[dict]]:
     """Helpers that draw and say nothing; claims are noted in the list and stop no page."""
     helpers, telling = map(importlib.import_module, ("helpers", "helpers.telling"))
-    whole, records = (helpers.claim, helpers.explore, claims.display, telling.display), []
+    changed = (helpers.claim, helpers.explore, helpers.live, claims.display, telling.display)
+    records = []
 
     def noted(*arguments, **named):
         with contextlib.suppress(claims.ClaimFailed):
-            whole[0](*arguments, **named)
+            changed[0](*arguments, **named)
 
     def keep(_bundle, metadata, raw):
         records.append(metadata[claims.METADATA])
 
     helpers.claim, helpers.explore = noted, lambda **_: lambda draw: draw
+    helpers.live = helpers.explore
     claims.display, telling.display = keep, lambda *_: None
     try:
         yield records
     finally:
-        helpers.claim, helpers.explore, claims.display, telling.display = whole
+        helpers.claim, helpers.explore, helpers.live, claims.display, telling.display = changed
 
 
 def _seconds() -> float:

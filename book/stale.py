@@ -26,6 +26,8 @@ ROOT = Path(__file__).resolve().parent.parent
 EVERYTHING = "*"
 # Helpers that show what was measured, and measure nothing.
 SHOWING = {"__init__", "atlas", "claims", "explorer", "frames", "knobs", "style", "telling"}
+# Which decorators make a figure has no part in what is measured.
+FIGURES = ('("explore(", "live(")', '"explore("')
 KERNEL = frozenset({"ipykernel", "matplotlib_inline"})
 
 
@@ -39,7 +41,7 @@ def fingerprint(page: Path) -> str:
     code = [chapters.parsed(cell, page, line) for line, cell in chapters.code_cells(page)]
     seen = look(code)
     definitions, modules = used_definitions(seen.taken)
-    helpers, more = _helpers()
+    helpers, more = _helpers("live" in seen.names)
     parts = {
         "page": page.relative_to(ROOT).as_posix(),
         "cells": [ast.unparse(tree) for tree in code],
@@ -63,7 +65,8 @@ def measuring(page: Path) -> str:
     kept = ast.Module([node for tree in code for node in tree.body if not _shows(node)], [])
     definitions, _ = used_definitions(look([kept]).taken)
     files = [f for f in sorted((ROOT / "helpers").glob("*.py")) if f.stem not in SHOWING]
-    helpers = [bare(ast.parse(file.read_text(encoding="utf-8"))) for file in files]
+    texts = (file.read_text(encoding="utf-8").replace(*FIGURES) for file in files)
+    helpers = [bare(ast.parse(text)) for text in texts]
     parts = [bare(kept), definitions, helpers]
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
@@ -232,9 +235,12 @@ def bare(node: ast.AST) -> str:
 
 
 @functools.cache
-def _helpers() -> tuple[list[str], set[str]]:
-    """The helpers' code as it runs, and the modules that they import."""
-    files = sorted((ROOT / "helpers").rglob("*.py"))
+def _helpers(live: bool) -> tuple[list[str], set[str]]:
+    """The helpers' code as it runs, and the modules that they import; what writes live figures has
+    no part in a page without one.
+    """
+    folder = ROOT / "helpers"
+    files = sorted(folder.rglob("*.py") if live else folder.glob("*.py"))
     trees = [ast.parse(file.read_text(encoding="utf-8")) for file in files]
     return list(map(bare, trees)), look(trees).modules
 

@@ -1,7 +1,6 @@
 """What all chapters share: sliders, claims, seeds, a training loop, toy data, plot style.
 
-Importing this package applies the book's plot style and pins torch to one thread: the tensors of
-this book are small, and two contending threads run them several times slower than one.
+Importing it applies the plot style, and pins torch to one thread: two slow down small tensors.
 """
 
 import torch
@@ -12,6 +11,7 @@ from helpers.chapters import chapter
 from helpers.claims import ClaimFailed, claim, rival
 from helpers.explorer import explore
 from helpers.knobs import knob
+from helpers.live import live
 from helpers.runtime import recording, seeded
 from helpers.style import COLORS
 from helpers.telling import check, say

@@ -17,8 +17,8 @@ def chapter(name: str) -> ModuleType:
     """Import what a chapter defines, without running its experiments.
 
     Taken are imports (``x = chapter("...")`` among them), functions, classes and constants (names
-    in capitals); what `@explore` draws and every other statement is left out. A second call
-    returns the same module.
+    in capitals); what `@explore` and `@live` draw, and every other statement, is left out. A
+    second call returns the same module.
 
     Args:
         name: the file under ``chapters/`` without its ending, e.g. "kan" or "ntk/graphs".
@@ -82,7 +82,9 @@ def parsed(source: str, path: Path, line: int) -> ast.Module:
 def is_definition(node: ast.stmt) -> bool:
     """Whether a chapter's statement is one that other chapters may use."""
     if isinstance(node, ast.FunctionDef):
-        return not any(ast.unparse(d).startswith("explore(") for d in node.decorator_list)
+        return not any(
+            ast.unparse(d).startswith(("explore(", "live(")) for d in node.decorator_list
+        )
     if isinstance(node, ast.Assign):
         names = [target.id for target in node.targets if isinstance(target, ast.Name)]
         constant = any(name.isupper() and len(name) > 1 for name in names)

@@ -23,7 +23,7 @@ SVG_SUFFICES = 9000
 NOT_DRAWN = re.compile(r"<metadata>.*?</metadata>|<style.*?</style>|<!--.*?-->", re.DOTALL)
 TAG = re.compile(r"<[^>]+>", re.DOTALL)
 LONG_NUMBER = re.compile(r"-?\d+\.\d{3,}(?!\d|e)")
-ID = re.compile(r' id="([^"]+)"')
+ID = re.compile(r' id="(?!live-)([^"]+)"')  # `helpers.live` names what moves
 NUMBER = re.compile(r"(?:\\mathdefault|\\times|[$^{}\d.,−+-])*")
 REFERENCE = re.compile(r'(?:url\(#|href="#)([^)"]+)')
 

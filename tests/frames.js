@@ -115,7 +115,8 @@ async (grounds) => {
     const frame = figure.querySelector(".explore-frame"), data = figure.querySelector(".explore-data");
     const source = data && JSON.parse(data.textContent).frames;
     if (source) (0, eval)(await (await fetch(source)).text());
-    const { lines, frames } = all.get(source?.split("/").pop()) || { lines: [frame.innerHTML], frames: [[0]] };
+    const recorded = all.get(source?.split("/").pop());
+    const { lines, frames } = recorded?.frames ? recorded : { lines: [frame.innerHTML], frames: [[0]] };
     for (const chosen of frames) {
       frame.innerHTML = chosen.map((line) => lines[line]).join("\n");
       const svg = frame.querySelector("svg[data-axes]");

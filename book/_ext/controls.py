@@ -5,14 +5,15 @@ import html
 TICKS = 33  # more stops than these stand too close together for a mark each
 
 
-def controls(figure: str, knobs: list[dict]) -> str:
+def controls(figure: str, knobs: list[dict], buttons: str = "") -> str:
     """The controls of a figure, disabled until its frames are there.
 
     Args:
         figure: the name of the figure, which begins the ids of its controls.
         knobs: what `helpers.knobs.Knob.record` says of each.
+        buttons: those that a live figure has besides, `live_buttons`.
     """
-    fields = "".join(_field(figure, knob) for knob in knobs)
+    fields = "".join(_field(figure, knob) for knob in knobs) + buttons
     return (
         '<fieldset class="explore-controls" aria-label="Controls of the figure" aria-busy="true" '
         f'disabled>{fields}<span class="explore-tools">'
@@ -20,6 +21,12 @@ def controls(figure: str, knobs: list[dict]) -> str:
         '<button type="button" class="explore-full">Full screen</button></span>'
         '<output class="explore-said" aria-live="polite"></output></fieldset>'
     )
+
+
+def live_buttons(carries: bool) -> str:
+    """Reset, and Train for a figure that carries a state from frame to frame."""
+    train = '<button type="button" class="live-train" aria-pressed="false">Train</button>'
+    return train * carries + '<button type="button" class="live-reset">Reset</button>'
 
 
 def title(knob: dict) -> str:

@@ -9,7 +9,7 @@ import json
 import re
 from pathlib import Path
 
-from controls import controls, title
+from controls import controls, live_buttons, title
 from sphinx.application import Sphinx
 
 FOLDER = "_static/frames"
@@ -39,6 +39,7 @@ def figure(data: dict, outdir: Path, pathto, first: bool) -> str:
     fetched while the page is still read.
     """
     name, knobs = data.pop("name"), data.pop("knobs")
+    buttons = live_buttons(bool(data["carry"])) if "program" in data else ""
     frames = json.dumps(data, separators=(",", ":"), ensure_ascii=False)
     file = f"{name}-{hashlib.sha256(frames.encode()).hexdigest()[:10]}.js"
     target = outdir / FOLDER / file
@@ -53,7 +54,7 @@ def figure(data: dict, outdir: Path, pathto, first: bool) -> str:
     ]
     kept = json.dumps({"frames": address, "knobs": parts}, ensure_ascii=False).replace("</", "<\\/")
     return (
-        f"{controls(name, knobs)}"
+        f"{controls(name, knobs, buttons)}"
         f'<script type="application/json" class="explore-data">{kept}</script>'
         + f'<script class="explore-frames" async src="{address}"></script>'
         * first

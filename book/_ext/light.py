@@ -24,6 +24,8 @@ NEEDED_BY = {  # a script, by a word in its address or its text, and the markup 
     "toggle": re.compile(r'class="[^"]*(?<![\w-])(toggle|dropdown)(?![\w-])'),
     "design-tabs": re.compile(r"sd-tab-set"),
     "filter.js": re.compile(r'class="[^"]*\bfilter\b'),
+    "live.js": re.compile(r'class="explore live"'),
+    "livefig.js": re.compile(r'class="explore live"'),
 }
 THEBE = re.compile(r'<script type="text/x-thebe-config">.*?</script>\s*<script>.*?</script>', re.S)
 FOREIGN = {"fontawesome", "mathjax", "locales", "searchindex", "webpack-macros"}  # no page loads it

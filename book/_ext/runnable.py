@@ -22,7 +22,7 @@ from sphinx.environment import BuildEnvironment
 from book import course
 
 DRAWN_FROM_ALL_RUNS = ("book/index", "book/atlas", "book/ledger", "book/benchmarks", "book/about")
-FIGURE = re.compile(r"^@explore\(.*?^def (\w+)", re.DOTALL | re.MULTILINE)
+FIGURE = re.compile(r"^@(?:explore|live)\(.*?^def (\w+)", re.DOTALL | re.MULTILINE)
 CAPTION = re.compile(r"<figcaption>(.*?)</figcaption>", re.DOTALL)
 FOLD = "Sections of this chapter"
 
@@ -111,6 +111,8 @@ def setup(app: Sphinx) -> dict:
     app.add_css_file("type.css", priority=800)
     app.add_css_file("print.css", priority=900)
     app.add_js_file("explore.js", loading_method="defer", priority=100)
+    for name in ("live", "livefig"):
+        app.add_js_file(f"{name}.js", loading_method="defer", priority=150)
     app.add_js_file("form.js", loading_method="defer")
     for part in (frames_apart, setting, notes, around):
         part.setup(app)

@@ -78,7 +78,7 @@ def raise_first_figure(
 
 def shows_figure(cell: nodes.container) -> bool:
     """Whether a cell shows a figure with controls."""
-    return any('<figure class="explore"' in node.astext() for node in cell.findall(nodes.raw))
+    return any('<figure class="explore' in node.astext() for node in cell.findall(nodes.raw))
 
 
 def restore_numbers(app: Sphinx, env: BuildEnvironment) -> list[str]:

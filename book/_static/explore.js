@@ -55,12 +55,16 @@
       }
       script.addEventListener("error", promise.fail);
       this.loading = promise.frames.then((frames) => {
-        this.frames = frames;
+        this.arrive(frames);
         this.controls.disabled = false;
         this.controls.setAttribute("aria-busy", "false");
       });
       this.loading.catch(() => this.say("The frames of this figure are missing."));
       return this.loading;
+    }
+
+    arrive(frames) {
+      this.frames = frames;
     }
 
     place(knob) {
@@ -89,14 +93,24 @@
           knob.control.nextElementSibling.value = label;
         }
       }
+      address.push(...this.moved());
       this.link.hash = `${this.figure.id}?${address.join("&")}`;
       for (const words of this.words || []) words.setAttribute("aria-pressed", this.shows(words));
       if (!this.frames) return;
-      const { lines, frames, index } = this.frames;
       this.unread();
       this.marks = null;
-      this.frame.innerHTML = frames[index[setting]].map((line) => lines[line]).join("\n");
+      this.show(setting);
       this.frame.setAttribute("aria-label", `${this.caption} Shown: ${shown.join(", ")}.`);
+    }
+
+    show(setting) {
+      const { lines, frames, index } = this.frames;
+      this.frame.innerHTML = frames[index[setting]].map((line) => lines[line]).join("\n");
+    }
+
+    // What a link says beside the knobs.
+    moved() {
+      return [];
     }
 
     // A setting such as "G=5&steps=20", as places of knobs; what is unknown is left out.
@@ -282,9 +296,10 @@
     return (mantissa + raised).replace(/^(-?)1×/, "$1").replaceAll("-", "−");
   }
 
-  function start() {
-    const figures = [...document.querySelectorAll(".explore-data")].map((e) => e.closest(".explore"));
-    const all = figures.map((figure) => new Explore(figure));
+  // Brings the figures that a path finds to life, as a kind of Explore.
+  function begin(Kind, path) {
+    const figures = [...document.querySelectorAll(path)].filter((f) => f.querySelector(".explore-data"));
+    const all = figures.map((figure) => new Kind(figure));
     const near = new IntersectionObserver((entries) => {
       for (const { isIntersecting, target } of entries) {
         if (!isIntersecting) continue;
@@ -293,7 +308,6 @@
       }
     }, { rootMargin: "100% 0px" });
     figures.forEach((figure) => near.observe(figure));
-    all[0]?.load();
     for (const words of document.querySelectorAll(".explore-set")) {
       all.find((explore) => `#${explore.figure.id}` === words.hash)?.adopt(words);
     }
@@ -308,8 +322,11 @@
       all.forEach((explore) => explore.load());
     };
     document.addEventListener("keydown", everything);
+    return all;
   }
 
+  const start = () => begin(Explore, ".explore:not(.live)")[0]?.load();
+  window.explore = { Explore, begin, still, RUN_MS };
   if (document.readyState === "loading") document.addEventListener("readystatechange", start, { once: true });
   else start();
 })();
