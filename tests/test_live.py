@@ -407,6 +407,7 @@ def move_by_all_means(page, name: str) -> None:
     opened(page, name)
     handle = figure.locator(".live-handle").first
     frame = figure.locator(".explore-frame")
+    figure.locator(".live-reset").click()
     start = frame.inner_html()
 
     def box():
