@@ -295,7 +295,7 @@ def toy(x=PLACES, y=HEIGHTS, s=STATE, t=1.0):
     _, (left, right) = plt.subplots(1, 2)
     left.plot(Z, t * (x * y).sum() * Z)
     left.plot(x, y, "o")
-    left.set(xlim=(-1, 1), ylim=(-2, 2))
+    left.set(xlim=(-1, 1), ylim=(-2, 2), aspect="equal")
     right.fill_between(Z, s[0] + 0 * Z, t * Z)
     right.bar([0, 1], s, 0.4)
     right.set(xlim=(-1, 2), ylim=(-4, 4))
