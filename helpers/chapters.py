@@ -16,9 +16,8 @@ CELL = re.compile(r"(`{3,})\{code-cell\}")
 def chapter(name: str) -> ModuleType:
     """Import what a chapter defines, without running its experiments.
 
-    Taken are imports (``x = chapter("...")`` among them), functions, classes and constants (names
-    in capitals); what `@explore` and `@live` draw, and every other statement, is left out. A
-    second call returns the same module.
+    Taken are imports (``x = chapter("...")`` too), functions, classes and constants (in capitals);
+    figures and all other statements are left out. A second call returns the same module.
 
     Args:
         name: the file under ``chapters/`` without its ending, e.g. "kan" or "ntk/graphs".

@@ -23,9 +23,8 @@ SLOW = 0.2
 def explore(**knobs_given) -> Callable:
     """Put controls under a function that draws one matplotlib figure.
 
-    The function's arguments are the knobs, its defaults their first positions, its docstring the
-    caption and alternative text. Expensive work belongs outside the function. Without knobs the
-    result is a plain figure with caption and alternative text.
+    Its arguments are the knobs, its defaults their first positions, its docstring the caption and
+    alternative text. Expensive work belongs outside it. Without knobs it is a plain figure.
 
     Args:
         **knobs_given: a `helpers.knob`, or its values alone. Up to four values are shown as

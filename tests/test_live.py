@@ -295,7 +295,7 @@ def toy(x=PLACES, y=HEIGHTS, s=STATE, t=1.0):
     _, (left, right) = plt.subplots(1, 2)
     left.plot(Z, t * (x * y).sum() * Z)
     left.plot(x, y, "o")
-    left.set(xlim=(-1, 1), ylim=(-2, 2))
+    left.set(xlim=(-1, 1), ylim=(-2, 2), aspect="equal")
     right.fill_between(Z, s[0] + 0 * Z, t * Z)
     right.bar([0, 1], s, 0.4)
     right.set(xlim=(-1, 2), ylim=(-4, 4))
@@ -407,6 +407,7 @@ def move_by_all_means(page, name: str) -> None:
     opened(page, name)
     handle = figure.locator(".live-handle").first
     frame = figure.locator(".explore-frame")
+    figure.locator(".live-reset").click()
     start = frame.inner_html()
 
     def box():
@@ -462,6 +463,19 @@ def test_points_move_by_mouse_key_and_finger(browser, toys, site_of_toys, seen, 
         move_by_all_means(visit.page, "toy")
         assert visit.errors == []
     seen("browser checks", 4)
+
+
+def test_play_and_its_steps_move_the_knob(browser, toys, seen):
+    with Visit(browser, toys, "index.html") as visit:
+        page = visit.page
+        opened(page, "toy")
+        page.get_by_role("button", name="time t, one step on").click()
+        assert values(page, "toy", "t") == [1.01] and values(page, "toy", "s") == [0, 0]
+        page.locator("#toy .explore-play").click()
+        page.wait_for_function(of("toy", "L.program.in.t[0] > 1.3"))
+        page.locator("#toy .explore-play").click()
+        assert page.locator("#toy .explore-play").text_content() == "Play"
+    seen("browser checks", 3)
 
 
 def test_points_stay_inside_their_axes(browser, toys, seen):
@@ -530,7 +544,7 @@ def test_what_was_moved_is_in_the_link(browser, toys, seen):
 
 
 def test_ten_thousand_steps_leave_no_trace(browser, toys, seen):
-    steps = "([...Array(5000)].forEach(() => L.step()), L.repeat(), L.svg.outerHTML.length)"
+    steps = "([...Array(5000)].forEach(() => L.advance()), L.repeat(), L.svg.outerHTML.length)"
     with Visit(browser, toys, "index.html") as visit:
         opened(visit.page, "toy")
         lengths = [visit.page.evaluate(of("toy", steps)) for _ in range(2)]

@@ -42,9 +42,9 @@
       this.svg = this.frame.querySelector("svg");
       this.svg.removeAttribute("aria-hidden");
       this.frame.setAttribute("role", "group");
-      this.start_ = Object.entries(data.start).map(([name, packed]) => [name, window.LiveProgram.unpack(packed)]);
+      this.first = Object.entries(data.start).map(([name, packed]) => [name, window.LiveProgram.unpack(packed)]);
       this.free = new Map(); // inputs that can be moved by hand, with how they start
-      for (const [name, values] of this.start_) this.program.in[name].set(values);
+      for (const [name, values] of this.first) this.program.in[name].set(values);
       this.movers = data.marks.map((mark) => KINDS[mark.kind](this, mark));
       this.figure.querySelector(".live-reset").addEventListener("click", () => this.reset());
       this.train = this.figure.querySelector(".live-train");
@@ -67,7 +67,7 @@
     reset() {
       this.pause();
       this.stop();
-      for (const [name, values] of this.start_) {
+      for (const [name, values] of this.first) {
         this.program.in[name].set(values);
         const knob = this.knobs.find((one) => one.name === name);
         if (knob) this.move(knob, knob.addresses.findIndex((address) => Math.abs(Number(address) - values[0]) <= 1e-6 * Math.abs(values[0])));
@@ -76,7 +76,7 @@
     }
 
     // Carried inputs take their next values, frame after frame.
-    step() {
+    advance() {
       const { in: inputs, out } = this.program;
       const next = Object.entries(this.frames.carry).map(([name, i]) => [name, Float64Array.from(out[i])]);
       for (const [name, values] of next) inputs[name].set(values);
@@ -86,13 +86,13 @@
     toggleTraining() {
       if (this.training) return this.pause();
       if (still.matches) {
-        for (let i = 0; i < STEPS_AT_ONCE; i++) this.step();
+        for (let i = 0; i < STEPS_AT_ONCE; i++) this.advance();
         return this.repeat();
       }
       this.train.setAttribute("aria-pressed", "true");
       this.train.textContent = "Pause";
       const frame = () => {
-        this.step();
+        this.advance();
         for (const move of this.movers) move(this.program.out);
         this.training = requestAnimationFrame(frame);
       };

@@ -70,6 +70,7 @@ def part(value: Tensor, movable: dict[str, Tensor]) -> list | None:
 
 def scales(ax: Axes, figure: Figure) -> list[float]:
     """Places in the SVG are slope * value + start: [x's slope and start, y's, 1 for a log axis]."""
+    ax.apply_aspect()  # as drawing does
     logs = [scale == "log" for scale in (ax.get_xscale(), ax.get_yscale())]
     points = [[10.0**v if log else float(v) for log in logs] for v in (0, 1)]
     (x0, y0), (x1, y1) = ax.transData.transform(points) * 72 / figure.dpi
