@@ -3,7 +3,6 @@
 import html
 import inspect
 import json
-import math
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import cached_property
@@ -156,7 +155,7 @@ class LiveFigure(explorer.Explorer):
         self.summary = {
             "name": self.name,
             "knobs": {knob.name: knob.addresses for knob in self.knobs},
-            "settings": math.prod(len(knob.values) for knob in self.knobs),
+            "settings": 1,
             "live": True,
             "format": "svg",
             "frames": 1,
