@@ -7,6 +7,7 @@ import matplotlib.pyplot as plt
 import pytest
 from sphinx.application import Sphinx
 from sphinx.util.console import nocolor
+from sphinx.util.docutils import docutils_namespace
 
 from helpers import knob
 from helpers.explorer import Explorer
@@ -83,7 +84,7 @@ def build(folder, page=PAGE):
         (source / f"{name}.html").write_text(figure.record(), encoding="utf-8")
     (source / "index.rst").write_text(page, encoding="utf-8")
     (source / "other.rst").write_text(OTHER, encoding="utf-8")
-    with (folder / "warnings").open("w", encoding="utf-8") as log:
+    with (folder / "warnings").open("w", encoding="utf-8") as log, docutils_namespace():
         nocolor()
         static = ROOT / "book" / "_static"
         options = {

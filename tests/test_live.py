@@ -13,6 +13,7 @@ import pytest
 import torch
 from sphinx.application import Sphinx
 from sphinx.util.console import nocolor
+from sphinx.util.docutils import docutils_namespace
 from torch import Tensor
 from torch.utils._pytree import tree_leaves
 
@@ -331,7 +332,7 @@ def site_of_toys(figures, tmp_path_factory):
     for name, figure in made.items():
         (source / f"{name}.html").write_text(figure.record(), encoding="utf-8")
     (source / "index.rst").write_text(PAGE, encoding="utf-8")
-    with (folder / "warnings").open("w", encoding="utf-8") as log:
+    with (folder / "warnings").open("w", encoding="utf-8") as log, docutils_namespace():
         nocolor()
         static = ROOT / "book" / "_static"
         options = {
