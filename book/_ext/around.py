@@ -1,5 +1,6 @@
 """What belongs to the pages around the chapters: their directives, and what fills them late."""
 
+import json
 from pathlib import Path
 
 from atlas import Atlas
@@ -32,6 +33,21 @@ def pages_to_write(app: Sphinx, env: BuildEnvironment) -> list[str]:
     return [page for page in NAMES_SECTIONS if page in env.found_docs]
 
 
+def complete_search(app: Sphinx) -> list:
+    """Give the search index the titles and entries of the pages that this build did not write,
+    which Sphinx forgets.
+    """
+    store = Path(app.outdir).parent / ".search-entries.json"
+    kept = json.loads(store.read_text(encoding="utf-8")) if store.exists() else {}
+    found = {name: getattr(app.builder.indexer, name) for name in ("_all_titles", "_index_entries")}
+    for name, present in found.items():
+        for docname, rows in kept.get(name, {}).items():
+            if docname in app.env.found_docs:
+                present.setdefault(docname, [tuple(row) for row in rows])
+    store.write_text(json.dumps(found), encoding="utf-8")
+    return []
+
+
 def setup(app: Sphinx) -> None:
     for name, directive in DIRECTIVES.items():
         app.add_directive(name, directive)
@@ -44,3 +60,4 @@ def setup(app: Sphinx) -> None:
     app.connect("doctree-resolved", fill_glossary)
     app.connect("doctree-resolved", add_ways_back)
     app.connect("html-page-context", say_what_is_next)
+    app.connect("html-collect-pages", complete_search)
