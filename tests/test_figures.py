@@ -1,23 +1,15 @@
 """Figures on a built page: controls, frames that come when needed, words that set a figure."""
 
 import re
-import sys
 
 import matplotlib.pyplot as plt
 import pytest
-from sphinx.application import Sphinx
-from sphinx.util.console import nocolor
-from sphinx.util.docutils import docutils_namespace
 
 from helpers import knob
 from helpers.explorer import Explorer
-from tests.conftest import ROOT, serve
+from tests import toy_site
+from tests.conftest import serve
 from tests.visit import Visit
-
-sys.path.insert(0, str(ROOT / "book" / "_ext"))
-import executed
-import frames_apart
-import setting
 
 PAGE = """
 Figures
@@ -77,31 +69,8 @@ FAR = {
 
 def build(folder, page=PAGE):
     """A site of two pages, the second with the first one's far figure; its warnings."""
-    source, out = folder / "source", folder / "site"
-    source.mkdir(parents=True)
-    made = {"near": Explorer(near, NEAR), "far": Explorer(far, FAR)}
-    for name, figure in made.items():
-        (source / f"{name}.html").write_text(figure.record(), encoding="utf-8")
-    (source / "index.rst").write_text(page, encoding="utf-8")
-    (source / "other.rst").write_text(OTHER, encoding="utf-8")
-    with (folder / "warnings").open("w", encoding="utf-8") as log, docutils_namespace():
-        nocolor()
-        static = ROOT / "book" / "_static"
-        options = {
-            "html_theme": "basic",
-            "html_static_path": [str(static)],
-            "html_favicon": str(static / "favicon.svg"),
-        }
-        app = Sphinx(source, None, out, folder / "trees", "html", options, None, log)
-        app.add_css_file("explore.css")
-        app.add_js_file("explore.js", loading_method="defer")
-        frames_apart.setup(app)
-        setting.setup(app)
-        run = executed.Run("index", fingerprint="done")
-        run.figures = [figure.summary for figure in made.values()]
-        app.runnable_runs = {"index": run}
-        app.build()
-    return out, (folder / "warnings").read_text(encoding="utf-8")
+    figures = {"near": Explorer(near, NEAR), "far": Explorer(far, FAR)}
+    return toy_site.build(folder, figures, {"index": page, "other": OTHER})
 
 
 @pytest.fixture(scope="module")
@@ -136,19 +105,19 @@ def title(page, figure: str) -> str:
 class TestPages:
     def test_frames_lie_beside_the_page_and_pages_share_them(self, toy):
         pages = {name: (toy / f"{name}.html").read_text("utf-8") for name in ("index", "other")}
-        files = {file.name for file in (toy / frames_apart.FOLDER).iterdir()}
+        files = {file.name for file in (toy / toy_site.frames_apart.FOLDER).iterdir()}
         assert {name.split("-")[0] for name in files} == {"near", "far"} and len(files) == 2
-        assert frames_apart.used(toy) == files
+        assert toy_site.frames_apart.used(toy) == files
         for text in pages.values():
             assert text.count('class="explore-frames"') == 1 and '"lines"' not in text
         assert pages["index"].count("<svg") == 2
 
     def test_frames_of_earlier_builds_are_removed(self, toy):
-        old = toy / frames_apart.FOLDER / "near-0123456789.js"
+        old = toy / toy_site.frames_apart.FOLDER / "near-0123456789.js"
         old.write_text("")
         app = type("App", (), {"outdir": str(toy), "builder": type("B", (), {"format": "html"})})
-        frames_apart.drop_old(app, None)
-        assert not old.exists() and len(list((toy / frames_apart.FOLDER).iterdir())) == 2
+        toy_site.frames_apart.drop_old(app, None)
+        assert not old.exists() and len(list((toy / toy_site.frames_apart.FOLDER).iterdir())) == 2
 
     def test_each_kind_of_control_has_a_name(self, toy):
         text = (toy / "index.html").read_text("utf-8")
@@ -176,7 +145,7 @@ def test_a_wrong_setting_is_an_error_of_the_build(tmp_path, role, fault):
 
 
 def test_a_page_that_is_not_executed_has_no_wrong_setting():
-    assert setting.wrong(None, "any", {"knob": "1"}) == ""
+    assert toy_site.setting.wrong(None, "any", {"knob": "1"}) == ""
 
 
 def test_buttons_by_keyboard(visit, seen):

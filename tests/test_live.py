@@ -5,15 +5,11 @@ import gzip
 import itertools
 import math
 import re
-import sys
 
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 import torch
-from sphinx.application import Sphinx
-from sphinx.util.console import nocolor
-from sphinx.util.docutils import docutils_namespace
 from torch import Tensor
 from torch.utils._pytree import tree_leaves
 
@@ -26,14 +22,10 @@ from helpers.live.lower import lower
 from helpers.live.program import Unsupported
 from helpers.live.trace import trace
 from tests import live_operations as ops
+from tests import toy_site
 from tests.conftest import ROOT, serve
 from tests.live_page import apart, differ, drawn, limit, run, unpacked
 from tests.visit import PHONE, Visit
-
-sys.path.insert(0, str(ROOT / "book" / "_ext"))
-import executed
-import frames_apart
-import setting
 
 D = torch.float64
 GZIPPED, SHARED = 50_000, 40_000
@@ -325,32 +317,10 @@ def figures() -> dict[str, LiveFigure]:
 
 @pytest.fixture(scope="module")
 def site_of_toys(figures, tmp_path_factory):
-    folder = tmp_path_factory.mktemp("live")
-    source, out = folder / "source", folder / "site"
-    source.mkdir()
     made = figures | {"still": explorer.Explorer(still, {"t": [1.0, 2.0]})}
-    for name, figure in made.items():
-        (source / f"{name}.html").write_text(figure.record(), encoding="utf-8")
-    (source / "index.rst").write_text(PAGE, encoding="utf-8")
-    with (folder / "warnings").open("w", encoding="utf-8") as log, docutils_namespace():
-        nocolor()
-        static = ROOT / "book" / "_static"
-        options = {
-            "html_theme": "basic",
-            "html_static_path": [str(static)],
-            "html_favicon": str(static / "favicon.svg"),
-        }
-        app = Sphinx(source, None, out, folder / "trees", "html", options, None, log)
-        app.add_css_file("explore.css")
-        for name in ("explore", "live", "livefig"):
-            app.add_js_file(f"{name}.js", loading_method="defer")
-        frames_apart.setup(app)
-        setting.setup(app)
-        run = executed.Run("index", fingerprint="done")
-        run.figures = [figure.summary for figure in made.values()]
-        app.runnable_runs = {"index": run}
-        app.build()
-    assert (folder / "warnings").read_text(encoding="utf-8") == ""
+    folder, scripts = tmp_path_factory.mktemp("live"), ("explore", "live", "livefig")
+    out, warnings = toy_site.build(folder, made, {"index": PAGE}, scripts)
+    assert warnings == ""
     return out
 
 
@@ -584,7 +554,7 @@ def test_live_figures_of_a_page(browser, site, address, runs, seen, page):
     if not live:
         return
     for figure in live:
-        (file,) = (site / frames_apart.FOLDER).glob(f"{figure['name']}-*.js")
+        (file,) = (site / toy_site.frames_apart.FOLDER).glob(f"{figure['name']}-*.js")
         assert len(gzip.compress(file.read_bytes())) <= GZIPPED, figure["name"]
     with Visit(browser, address, f"{docname}.html", has_touch=True) as visit:
         for figure in live:

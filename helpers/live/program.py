@@ -113,15 +113,18 @@ class Program:
         return Value(self._known[key], layout(()).expand(tuple(shape)), dtype)
 
     def constant(self, tensor: Tensor) -> Value:
-        """A tensor that no input moves."""
-        flat = tensor.detach().contiguous().flatten()
+        """A tensor that no input moves; a matrix and its transpose are stored once."""
+        order = sorted(range(tensor.dim()), key=tensor.stride, reverse=True)
+        stored = tensor.detach().permute(order)
+        flat = stored.contiguous().flatten()
         if len(flat) and bool((flat == flat[0]).all()):
             return self.number(flat[0].item(), tensor.dtype, tensor.shape)
         key = (tensor.dtype, flat.numpy().tobytes())
         if key not in self._known:
             self._known[key] = self.fresh(tensor.shape, tensor.dtype).buffer
             self.constants[self._known[key]] = flat
-        return Value(self._known[key], layout(tensor.shape), tensor.dtype)
+        seen = layout(stored.shape).permute(sorted(order, key=order.__getitem__))
+        return Value(self._known[key], seen, tensor.dtype)
 
     def map(self, name: str, shape, dtype: torch.dtype, *values: Value) -> Value:
         """An elementwise operation on values that broadcast to a shape."""
