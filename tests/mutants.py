@@ -27,6 +27,7 @@ ROOT = execute.ROOT
 LIST, RESULTS = ROOT / "tests" / "mutants.yml", ROOT / "book" / "mutants.json"
 COPIED = ("book", "chapters", "helpers", "tests", "pyproject.toml", "_config.yml", "_toc.yml")
 HELPERS_TESTS = ("claims", "explore", "runtime", "training_and_data", "chapters")
+LIVE = ("helpers/live/", "book/_static/live")
 WHOLE = {"file": "", "old": "", "new": ""}
 
 
@@ -36,7 +37,9 @@ def edits() -> list[dict]:
 
 
 def place(edit: dict) -> str:
-    """What an edit belongs to: "helpers", or a page's name such as kan/bases."""
+    """What an edit belongs to: "helpers", "live", or a page's name such as kan/bases."""
+    if edit["file"].startswith(LIVE):
+        return "live"
     folder, _, rest = edit["file"].partition("/")
     return "helpers" if folder == "helpers" else rest.removesuffix(".md")
 
@@ -54,7 +57,7 @@ def mutated(edit: dict) -> str:
 
 
 def test_files(where: str) -> list[Path]:
-    """The unit tests that are run for a page or the helpers."""
+    """The unit tests that are run for a page, the helpers or live figures."""
     if where == "helpers":
         return [ROOT / "tests" / f"test_{name}.py" for name in HELPERS_TESTS]
     return sorted((ROOT / "tests").glob(f"test_{where.split('/')[0]}*.py"))
@@ -63,6 +66,9 @@ def test_files(where: str) -> list[Path]:
 def state(where: str, edit: dict) -> str:
     """The hash of what an edit's result rests on: tests, helpers, its family's measuring code."""
     files = test_files(where) + sorted((ROOT / "helpers").glob("*.py"))
+    if where == "live":
+        folders = ("helpers/live/*.py", "book/_static/live*.js", "tests/live_*.py")
+        files += [file for pattern in folders for file in sorted(ROOT.glob(pattern))]
     parts = [json.dumps(edit, sort_keys=True)] + [f.read_text(encoding="utf-8") for f in files]
     parts.append(measuring(where.split("/")[0]))
     return hashlib.sha256("".join(parts).encode()).hexdigest()[:16]
@@ -89,9 +95,10 @@ def noticed(where: str, edit: dict) -> str:
             (copy / edit["file"]).write_text(mutated(edit), encoding="utf-8")
         tests = [file.relative_to(ROOT) for file in test_files(where)]
         test = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", *tests]
-        if red := _run(test, copy, "FAILED", "ERROR"):
+        built = ["-k", "not of_a_page"] if where == "live" else []
+        if red := _run([*test, *built], copy, "FAILED", "ERROR"):
             return red
-        if where == "helpers":
+        if where in ("helpers", "live"):
             return ""
         exercise = [*test[:7], "tests/test_exercises.py"]
         if red := _run(exercise, copy, "FAILED", "ERROR", PAGES=where):
