@@ -79,7 +79,7 @@ lab: .venv/installed-lab
 	@$(BIN)/python -m book.pairs
 	$(BIN)/jupyter lab --ServerApp.root_dir=. --LabApp.default_url=/lab/tree/chapters
 
-test: .venv/installed-book .venv/installed-lab .venv/installed-test
+test: .venv/installed-book .venv/installed-lab .venv/installed-test .venv/installed-course
 	@$(BIN)/python -m tests.install_chromium
 	@$(BIN)/python -m tests.run $(OUT)
 
@@ -96,8 +96,8 @@ seeds: .venv/installed-book
 mutants: .venv/installed-book .venv/installed-test
 	@$(BIN)/python -m tests.mutants
 
-course: .venv/installed-course
-	$(BIN)/python -m book.course
+course: .venv/installed-book .venv/installed-course
+	@$(BIN)/python -m book.course
 
 page: .venv/installed-book
 	@$(BIN)/python -m book.begin "$(NAME)" "$(PAPER)"
