@@ -141,9 +141,13 @@ def scaffold(page: Path, code: Iterable[str]) -> list[str]:
 
 
 def hidden_file(page: Path, folder: Path | None = None) -> Path | None:
-    """Where the hidden tests of a page stand: in the teacher's folder, else in the book's."""
-    name = page.relative_to(pairs.CHAPTERS).with_suffix(".py")
-    return next((f / name for f in (folder, HIDDEN) if f and (f / name).is_file()), None)
+    """Where the hidden tests of a page stand: in the teacher's folder, else in the book's; for
+    the teacher's own exercises never in the book's.
+    """
+    name = page.relative_to(pairs.CHAPTERS)
+    homes = [folder] if folder and (folder / name).is_file() else [folder, HIDDEN]
+    files = [home / name.with_suffix(".py") for home in homes if home]
+    return next((file for file in files if file.is_file()), None)
 
 
 def hidden_test(exercise: Exercise, file: Path | None) -> str:

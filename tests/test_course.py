@@ -220,6 +220,7 @@ def test_a_teacher_s_own_exercises_stay_private(tmp_path):
     """A folder of pages and hidden tests takes the place of the book's."""
     text = PAGE.read_text(encoding="utf-8").replace("What does an edge cost?", "Our own question")
     (tmp_path / "kan.md").write_text(text, encoding="utf-8")
+    assert exercises.hidden_file(PAGE, tmp_path) is None, "the book's tests are for its own"
     (tmp_path / "kan.py").write_text(
         "def kan_ex_1(answer):\n    assert answer([2, 2], 1, 1) == 12\n"
     )
