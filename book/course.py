@@ -57,6 +57,7 @@ newer and the book's package, which came with the course:
 EXERCISE = re.compile(r"^```\{exercise\} *(.*)\n(?::.*\n)*([\s\S]*?)^```$", re.MULTILINE)
 DROPDOWN = re.compile(r"^:::\{dropdown\} *(.*)\n([\s\S]*?)^:::$", re.MULTILINE)
 VERSION = metadata.version("runnable-papers")
+DISPLAY = r"^\$\$((?:(?!^\$\$)[\s\S])*)\$\$ \({}\)"
 ROLE = re.compile(r"\{[\w:]+\}`([^`]*)`")
 
 
@@ -100,7 +101,7 @@ def readable(text: str, page: str) -> str:
         lambda m: f"<details><summary>{m[1]}</summary>\n\n{m[2].strip()}\n\n</details>", text
     )
     for label in dict.fromkeys(re.findall(r"\{eq\}`([^`]*)`", text)):
-        formula = re.search(rf"\$\$([^$]*)\$\$ \({re.escape(label)}\)", page)
+        formula = re.search(DISPLAY.format(re.escape(label)), page, re.MULTILINE)
         if formula:
             text += f"\n\n$$\n{formula[1].strip()} \\tag{{{label}}}\n$$"
     return ROLE.sub(lambda m: f"({m[1]})", text)

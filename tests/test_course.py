@@ -1,6 +1,7 @@
 """The whole way with nbgrader: a course is written and released, answers come in, grades go out."""
 
 import csv
+import re
 import sqlite3
 
 import nbformat
@@ -183,6 +184,9 @@ def test_a_course_notebook_is_complete_and_reads_without_directives(page):
             for directive in ("```{", ":::", "{eq}", "{cite}", "\n:label:"):
                 assert directive not in cell.source
     assert len({cell.id for cell in notebook.cells}) == len(notebook.cells)
+    text = "\n".join(cell.source for cell in notebook.cells)
+    named = re.findall(r"\{eq\}`([^`]*)`", "".join(e.text for e in exercises.of(page)))
+    assert all(f"\\tag{{{label}}}" in text for label in named)
 
 
 TEXT = """# A page
