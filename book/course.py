@@ -31,8 +31,23 @@ CONFIG = '''\
 
 import os
 import sys
-from importlib import metadata
 from pathlib import Path
+
+from nbconvert.preprocessors import CSSHTMLHeaderPreprocessor
+from nbgrader.preprocessors import ClearHiddenTests, GetGrades
+
+
+class HideTests(ClearHiddenTests):
+    """Feedback says how a hidden test ended, and shows no line of it."""
+
+    def preprocess_cell(self, cell, resources, index):
+        cell, resources = super().preprocess_cell(cell, resources, index)
+        if cell.metadata.get("nbgrader", {{}}).get("grade"):
+            for output in cell.outputs:
+                if output.output_type == "error":
+                    output.traceback = output.traceback[-1:]
+        return cell, resources
+
 
 root = Path(__file__).resolve().parent
 os.environ["PYTHONPATH"] = str(root / "grading")
@@ -41,6 +56,7 @@ c = get_config()
 c.CourseDirectory.root = str(root)
 c.CourseDirectory.course_id = "runnable-papers"
 c.Execute.timeout = {seconds}  # of a cell; what takes longer is interrupted, and worth no points
+c.GenerateFeedback.preprocessors = [GetGrades, HideTests, CSSHTMLHeaderPreprocessor]
 c.Execute.extra_arguments = ["--HistoryManager.hist_file=:memory:", "--log-level=ERROR"]
 '''
 ABOUT = """\

@@ -1,6 +1,7 @@
 """The whole way with nbgrader: a course is written and released, answers come in, grades go out."""
 
 import csv
+import os
 import re
 import sqlite3
 
@@ -78,10 +79,12 @@ NOT_GRADED = {
 
 @pytest.fixture(scope="module")
 def root(tmp_path_factory):
-    """A course of one page, released."""
-    folder = tmp_path_factory.mktemp("course")
+    """A course of one page, released. Its configuration sets the environment, here for a while."""
+    folder, before = tmp_path_factory.mktemp("course"), dict(os.environ)
     assert course.write(folder, [PAGE]) == {}
-    return folder
+    yield folder
+    os.environ.clear()
+    os.environ.update(before)
 
 
 @pytest.fixture(scope="module")
@@ -158,8 +161,23 @@ class TestJourney:
         assert {s: rows[s] for s in SUBMISSIONS} == {s: GRADES.get(s, 0) for s in SUBMISSIONS}
         for student in SUBMISSIONS:
             assert (root / "feedback" / student / "kan" / "kan.html").exists()
-        feedback = (root / "feedback" / "endless" / "kan" / "kan.html").read_text()
-        assert "No reply from kernel before timeout" in feedback
+
+    @pytest.mark.parametrize(
+        ("student", "said"),
+        [
+            ("endless", "No reply from kernel before timeout"),
+            ("raising", "no idea"),
+            ("slips-0", "got 6, it should be 5"),
+            ("pleasing", "Count the parameters without building the network."),
+        ],
+    )
+    def test_feedback_says_what_is_wrong_and_shows_no_hidden_test(
+        self, root, results, student, said
+    ):
+        text = (root / "feedback" / student / "kan" / "kan.html").read_text(encoding="utf-8")
+        assert said in text
+        for word in ("HIDDEN", "by_hand", "kan_ex_", "design_matrix", "reload"):
+            assert word not in text
 
 
 def test_what_learners_install_holds_no_answer(root):
