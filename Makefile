@@ -3,7 +3,7 @@ PYTHON ?= $(firstword $(foreach name,python3.11 python3.12 python3.13 python3,$(
 BOOK_SEED ?= 0
 PORT ?= 8000
 SEEDS ?= 0-19
-export BOOK_SEED PAGES SHARD KEEP
+export BOOK_SEED PAGES SHARD KEEP COURSE PRIVATE
 export OMP_NUM_THREADS = 1
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
@@ -12,7 +12,7 @@ BIN := .venv/bin
 OUT := $(if $(filter 0,$(BOOK_SEED)),.,_build/seed-$(BOOK_SEED))
 SITE := $(OUT)/_build/html
 
-.PHONY: help book serve lab test lint bench seeds mutants course page pairs tidy gather pdf clean
+.PHONY: help book serve lab test lint bench seeds mutants course grade page pairs tidy gather pdf clean
 .DEFAULT_GOAL := help
 
 # What is wrong with the request is said at once, before anything is installed or built.
@@ -49,14 +49,15 @@ help:
 	@echo "make bench   time the chapters' methods beside the packages a user would pick"
 	@echo "make seeds   measure the claims under other seeds, SEEDS=0-19 (minutes a page; resumes)"
 	@echo "make mutants break the sources on purpose; each edit must turn a test red (resumes)"
-	@echo "make course  write the learner's notebooks, exercises as stubs"
+	@echo "make course  write an nbgrader course: assignments, hidden tests, what learners install"
+	@echo "make grade   grade what learners handed in: feedback and grades.csv"
 	@echo "make page    begin a page: NAME=activations/curves PAPER=gelu"
 	@echo "make pairs   bring each chapter's .md and .ipynb into step (KEEP=md or KEEP=ipynb)"
 	@echo "make tidy    write the code of the chapters to 80 columns"
 	@echo "make pdf     the book as one PDF, every figure at its first setting (needs TeX)"
 	@echo "make clean   remove the environment and all that was built"
 	@echo
-	@echo "PAGES=\"ntk kan/bases\" with book, serve, test, seeds or mutants: these pages only"
+	@echo "PAGES=\"ntk kan/bases\" with book, serve, test, seeds, mutants or course: these pages only"
 	@echo "SHARD=1/4 with test: the first of four parts; BOOK_SEED=7: other random numbers"
 
 .venv/pyvenv.cfg:
@@ -79,7 +80,7 @@ lab: .venv/installed-lab
 	@$(BIN)/python -m book.pairs
 	$(BIN)/jupyter lab --ServerApp.root_dir=. --LabApp.default_url=/lab/tree/chapters
 
-test: .venv/installed-book .venv/installed-lab .venv/installed-test
+test: .venv/installed-book .venv/installed-lab .venv/installed-test .venv/installed-course
 	@$(BIN)/python -m tests.install_chromium
 	@$(BIN)/python -m tests.run $(OUT)
 
@@ -96,8 +97,11 @@ seeds: .venv/installed-book
 mutants: .venv/installed-book .venv/installed-test
 	@$(BIN)/python -m tests.mutants
 
-course: .venv/installed-course
-	$(BIN)/python -m book.course
+course: .venv/installed-book .venv/installed-course
+	@$(BIN)/python -m book.course
+
+grade: .venv/installed-book .venv/installed-course
+	@$(BIN)/python -m book.grade
 
 page: .venv/installed-book
 	@$(BIN)/python -m book.begin "$(NAME)" "$(PAPER)"

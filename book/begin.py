@@ -1,5 +1,5 @@
 """Begin a page: ``python -m book.begin activations/curves gelu`` copies `book/template.md`, with a
-claim of the paper `gelu`, and lists the page in `_toc.yml`.
+claim of the paper `gelu`, and its hidden tests, and lists the page in `_toc.yml`.
 
 Then ``make pairs`` writes its notebook. The copy passes the tests as it is, once its claim is
 measured: what you change, they hold.
@@ -13,14 +13,16 @@ from book import execute, settings
 from helpers.atlas import paper
 
 TEMPLATE = execute.ROOT / "book" / "template.md"
+HIDDEN = execute.ROOT / "book" / "hidden"
 NAME = re.compile(r"[a-z][a-z0-9_]*/[a-z][a-z0-9_]*")
 
 
-def begun(name: str, key: str) -> str:
-    """The template as the page `name` (family/topic) with a claim of the paper `key`."""
+def begun(template: Path, name: str, key: str) -> str:
+    """A template as the page `name` (family/topic) with a claim of the paper `key`."""
     slug = name.replace("/", "-")
-    text = TEMPLATE.read_text(encoding="utf-8").replace("PAPER", key)
-    return text.replace("template_", f"{slug.replace('-', '_')}_").replace("template-", f"{slug}-")
+    text = template.read_text(encoding="utf-8").replace("PAPER", key)
+    text = text.replace("template_", f"{slug.replace('-', '_')}_")
+    return text.replace("template-", f"{slug}-").replace("template.md", f"{name}.md")
 
 
 def listed(toc: str, name: str) -> str:
@@ -52,11 +54,14 @@ def main() -> int:
         paper(key)
     except KeyError as error:
         sys.exit(f"PAPER is the key of the page's first paper: {error.args[0]}")
-    page.parent.mkdir(parents=True, exist_ok=True)
-    page.write_text(begun(name, key), encoding="utf-8")
+    copies = {TEMPLATE: page, HIDDEN / "template.py": HIDDEN / f"{name}.py"}
+    for template, copy in copies.items():
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        copy.write_text(begun(template, name, key), encoding="utf-8")
     toc = Path(execute.ROOT / "_toc.yml")
     toc.write_text(listed(toc.read_text(encoding="utf-8"), name), encoding="utf-8")
-    print(f"wrote {page.relative_to(execute.ROOT)} and its line in _toc.yml; next: make pairs")
+    written = " and ".join(str(copy.relative_to(execute.ROOT)) for copy in copies.values())
+    print(f"wrote {written}, and a line in _toc.yml; next: make pairs")
     return 0
 
 

@@ -18,6 +18,7 @@ from pathlib import Path
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+from book import stubs
 from helpers import chapters
 from helpers.atlas import papers
 from helpers.runtime import book_seed
@@ -58,10 +59,11 @@ def fingerprint(page: Path) -> str:
 def measuring(page: Path) -> str:
     """The hash of the code that decides what a page's claims measure, under whichever seed.
 
-    What draws figures or says sentences has no part in it, nor have versions of packages, nor how
-    the code is cut into cells.
+    What draws figures or says sentences has no part in it, nor have exercises, versions of
+    packages, or how the code is cut into cells.
     """
-    code = [chapters.parsed(cell, page, line) for line, cell in chapters.code_cells(page)]
+    cells = _without_exercises(chapters.code_cells(page))
+    code = [chapters.parsed(cell, page, line) for line, cell in cells]
     kept = ast.Module([node for tree in code for node in tree.body if not _shows(node)], [])
     definitions, _ = used_definitions(look([kept]).taken)
     files = [f for f in sorted((ROOT / "helpers").glob("*.py")) if f.stem not in SHOWING]
@@ -69,6 +71,14 @@ def measuring(page: Path) -> str:
     helpers = [bare(ast.parse(text)) for text in texts]
     parts = [bare(kept), definitions, helpers]
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
+
+
+def _without_exercises(cells: list[tuple[int, str]]) -> list[tuple[int, str]]:
+    """A page's cells but for worked answers, and the check that follows each."""
+    answers = [False, *(stubs.has_solution(source) for _, source in cells)]
+    return [
+        cell for cell, check, answer in zip(cells, answers, answers[1:]) if not (check or answer)
+    ]
 
 
 def _shows(node: ast.stmt) -> bool:
@@ -178,17 +188,19 @@ def _chapter(name: str) -> Chapter | None:
         return None  # running the page says so
     body, named = chapters.definitions(path).body, {}
     for node in body:
-        for defined in _defines(node):
+        for defined in defines(node):
             named.setdefault(defined, []).append(node)
     return Chapter(named, look(body))
 
 
-def _defines(node: ast.stmt) -> list[str]:
+def defines(node: ast.stmt) -> list[str]:
+    """The names that a statement defines or imports."""
     if isinstance(node, ast.FunctionDef | ast.ClassDef):
         return [node.name]
     if isinstance(node, ast.Import | ast.ImportFrom):
         return [(alias.asname or alias.name).split(".")[0] for alias in node.names]
-    return [target.id for target in node.targets if isinstance(target, ast.Name)]
+    targets = node.targets if isinstance(node, ast.Assign) else []
+    return [target.id for target in targets if isinstance(target, ast.Name)]
 
 
 @functools.cache

@@ -28,6 +28,8 @@ KINDS = {
     "test_browser": "pages in the browser",
     "test_lab": "JupyterLab",
     "test_exercises": "exercises",
+    "test_hidden": "exercises",
+    "test_course": "the course",
     "test_book": "the built book",
 }
 OTHER = "definitions and helpers"

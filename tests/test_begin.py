@@ -12,7 +12,7 @@ from tests.conftest import ROOT
 from tests.mutants import COPIED
 
 NAME = "activations/curves"
-TESTS = ("form", "exercises", "pairs", "evidence")
+TESTS = ("form", "exercises", "hidden", "pairs", "evidence")
 TOC = "chapters:\n      - file: chapters/a\n        sections:\n          - file: chapters/a/b\n"
 
 

@@ -3,45 +3,15 @@
 import functools
 from pathlib import Path
 from types import CodeType
-from typing import NamedTuple
 
-import jupytext
 import pytest
-from nbformat import NotebookNode
 
-from book import course, execute, pairs
+from book import execute, exercises, pairs, stubs
+from book.exercises import Exercise
 from helpers import chapters
 
 LEAST = {"core page": 4, "further page": 2}
-
-
-class Exercise(NamedTuple):
-    """A solution cell and the check cell that follows it."""
-
-    name: str
-    source: str
-    wrong: str
-    check: str
-    page: Path
-
-
-def grade_id(cell: NotebookNode) -> str:
-    return cell.metadata.get("nbgrader", {}).get("grade_id", "")
-
-
-def exercises() -> list[Exercise]:
-    found = []
-    for page in pairs.sources():
-        cells = [c for c in jupytext.read(page).cells if c.cell_type == "code"]
-        for cell, after in zip(cells, cells[1:]):
-            if course.has_solution(cell.source):
-                name, wrong = grade_id(cell), cell.metadata.get("wrong_answer", "")
-                assert after.metadata.get("nbgrader", {}).get("grade"), f"{name}: no check follows"
-                found.append(Exercise(name, cell.source, wrong, after.source, page))
-    return found
-
-
-EXERCISES = exercises()
+EXERCISES = [exercise for page in pairs.sources() for exercise in exercises.of(page)]
 
 
 @functools.cache
@@ -49,12 +19,12 @@ def defined(page: Path) -> CodeType:
     return compile(chapters.definitions(page), str(page), "exec")
 
 
-def run(exercise: Exercise, answer: str) -> None:
-    """The chapter's definitions, one answer, its check."""
+def run(exercise: Exercise, answer: str, test: str = "") -> None:
+    """The chapter's definitions, one answer, its check, or another test in the check's place."""
     space: dict = {}
     exec(defined(exercise.page), space)
     exec(answer, space)
-    exec(exercise.check, space)
+    exec(test or exercise.check, space)
 
 
 @pytest.mark.parametrize("exercise", EXERCISES, ids=lambda e: e.name)
@@ -68,10 +38,10 @@ class TestExercise:
 
     def test_the_stub_fails(self, exercise):
         with pytest.raises(NotImplementedError):
-            run(exercise, course.stub(exercise.source))
+            run(exercise, stubs.stub(exercise.source))
 
     def test_a_wrong_answer_fails_with_a_message_that_helps(self, exercise):
-        wrong = course.replace_solution(exercise.source, exercise.wrong)
+        wrong = stubs.replace_solution(exercise.source, exercise.wrong)
         with pytest.raises(AssertionError) as caught:
             run(exercise, wrong)
         assert len(str(caught.value)) > 30, "the check must say what is wrong"
@@ -89,7 +59,7 @@ def test_every_chapter_has_exercises(page):
 
 def test_stub_keeps_the_indentation():
     source = "def f(x):\n    ### BEGIN SOLUTION\n    return x\n    ### END SOLUTION\n"
-    assert course.stub(source) == (
+    assert stubs.stub(source) == (
         "def f(x):\n    # YOUR CODE HERE\n    raise NotImplementedError()\n"
     )
-    assert course.has_solution(source) and not course.has_solution("return x")
+    assert stubs.has_solution(source) and not stubs.has_solution("return x")

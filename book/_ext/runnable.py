@@ -19,7 +19,7 @@ from sphinx import addnodes
 from sphinx.application import Sphinx
 from sphinx.environment import BuildEnvironment
 
-from book import course
+from book import stubs
 
 DRAWN_FROM_ALL_RUNS = ("book/index", "book/atlas", "book/ledger", "book/benchmarks", "book/about")
 FIGURE = re.compile(r"^@(?:explore|live)\(.*?^def (\w+)", re.DOTALL | re.MULTILINE)
@@ -52,11 +52,11 @@ def fold_solutions(app: Sphinx, doctree: nodes.document) -> None:
     """Show an exercise's stub in place, and its worked solution behind a fold."""
     for block in list(doctree.findall(nodes.literal_block)):
         source = block.astext()
-        if not course.has_solution(source):
+        if not stubs.has_solution(source):
             continue
         solution = block.deepcopy()
-        block.children = [nodes.Text(course.stub(source))]
-        block.rawsource = course.stub(source)
+        block.children = [nodes.Text(stubs.stub(source))]
+        block.rawsource = stubs.stub(source)
         cell = _cell_of(block)
         fold = '<details class="solution"><summary>Worked solution</summary>'
         place = cell.parent.index(cell) + 1
@@ -126,6 +126,6 @@ def setup(app: Sphinx) -> dict:
     app.connect("env-get-updated", shape.number_pages_alone, priority=900)
     app.connect("html-page-context", quiet_page, priority=900)
     app.connect("build-finished", name_folds)
-    code = sorted(Path(__file__).parent.glob("*.py")) + [Path(course.__file__)]
+    code = sorted(Path(__file__).parent.glob("*.py")) + [Path(stubs.__file__)]
     version = zlib.crc32(b"".join(file.read_bytes() for file in code))  # new code reads all anew
     return {"env_version": version, "parallel_read_safe": True, "parallel_write_safe": True}
