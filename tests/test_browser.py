@@ -312,7 +312,7 @@ SOUGHT = {
     "intrinsic dimension": "hypernetworks/sharing#what-n-numbers-can-reach",
     "graph hypernetwork": "hypernetworks/architectures#a-graph-as-the-condition",
     "activation patterns": "convex#a-neuron-is-linear-in-a-cone",
-    "ADMM": "convex#admm-one-small-matrix-factorised-once",
+    "ADMM": "convex/solvers#one-small-matrix-factorised-once",
     "duality gap": "convex#a-proof-in-n-numbers",
     "nuclear norm": "convex/depth#weight-decay-on-a-chain-is-a-penalty-on-singular-values",
     "adversarial training": "convex/robust#the-usual-way-train-against-an-attacker",

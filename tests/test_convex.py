@@ -11,7 +11,7 @@ from scipy.optimize import linprog, minimize
 
 from helpers import chapter, seeded
 
-convex = chapter("convex")
+convex, solvers = chapter("convex"), chapter("convex/solvers")
 
 SIZES = [(6, 2), (8, 2), (8, 3), (10, 3), (7, 4)]
 BETA = 0.1
@@ -68,14 +68,14 @@ def test_sampled_patterns_come_in_the_order_of_the_draws():
 def test_admm_reaches_the_interior_points_objective_inside_the_cones(problem):
     X, y, D, solution = problem
     best = convex.objective(X, y, D, *solution, BETA)
-    v = convex.run_admm(X, y, D, BETA, 8000)
+    v = solvers.run_admm(X, y, D, BETA, 8000)
     assert convex.objective(X, y, D, *v, BETA) == pytest.approx(best, rel=1e-4)
     assert convex.cone_violation(X, D, v) < 1e-4
 
 
 def test_admms_linear_step_is_that_of_the_dense_matrix(problem):
     X, y, D, _ = problem
-    solver = convex.ADMM(X, y, D, BETA)
+    solver = solvers.ADMM(X, y, D, BETA)
     P, d = len(D), X.shape[1]
     E = 2 * D.double() - 1
     F = torch.cat([D.double()[:, :, None] * X, -D.double()[:, :, None] * X]).transpose(0, 1)
@@ -95,7 +95,7 @@ def test_shrink_is_the_proximal_step_of_the_norm():
     def cost(v: np.ndarray, row: np.ndarray) -> float:
         return 0.8 * np.linalg.norm(v) + ((v - row) ** 2).sum() / 2
 
-    for row, got in zip(q.numpy(), convex.shrink(q, 0.8).numpy()):
+    for row, got in zip(q.numpy(), solvers.shrink(q, 0.8).numpy()):
         assert cost(got, row) <= minimize(cost, row / 2, row, method="Nelder-Mead").fun + 1e-9
 
 
@@ -159,7 +159,7 @@ def test_fixed_directions_are_a_restriction_of_their_patterns(problem):
     U = U / U.norm(dim=1, keepdim=True)
     D = (U @ X.T > 0).unique(dim=0)
     best = convex.objective(X, y, D, *convex.convex_program(X, y, D, BETA), BETA)
-    assert convex.sampled_program(X, y, U, BETA) >= best * (1 - 1e-7)
+    assert solvers.sampled_program(X, y, U, BETA) >= best * (1 - 1e-7)
 
 
 GRID = [[a, b, 1.0] for a in range(3) for b in range(3)]
@@ -213,16 +213,16 @@ def test_every_guess_gives_a_bound_below_the_optimum():
 
 def test_admm_does_not_depend_on_the_unit_of_the_targets(problem):
     X, y, D, _ = problem
-    small = convex.run_admm(X, y, D, BETA, 300)
+    small = solvers.run_admm(X, y, D, BETA, 300)
     for unit in (1e-3, 100.0, 1000.0):
-        large = convex.run_admm(X, unit * y, D, unit * BETA, 300)
+        large = solvers.run_admm(X, unit * y, D, unit * BETA, 300)
         assert torch.allclose(large / unit, small, atol=1e-8)
 
 
 def test_admm_takes_zero_targets_and_zero_decay_with_a_penalty(problem):
     X, y, D, _ = problem
-    assert convex.run_admm(X, 0 * y, D, BETA, 20).abs().max() == 0
-    solver = convex.ADMM(X, y, D, 0.0, rho=0.2)
+    assert solvers.run_admm(X, 0 * y, D, BETA, 20).abs().max() == 0
+    solver = solvers.ADMM(X, y, D, 0.0, rho=0.2)
     for _ in range(2000):
         v = solver.step()
     least = convex.objective(X, y, D, *convex.convex_program(X, y, D, 0.0), 0.0)
@@ -235,12 +235,12 @@ def test_admm_takes_zero_targets_and_zero_decay_with_a_penalty(problem):
 def test_admm_names_a_parameter_out_of_range(problem, beta, rho, named):
     X, y, D, _ = problem
     with pytest.raises(ValueError, match=f"{named}=.* positive"):
-        convex.ADMM(X, y, D, beta, rho=rho)
+        solvers.ADMM(X, y, D, beta, rho=rho)
 
 
 def test_admms_steps_are_those_of_the_formula_with_dense_matrices(problem):
     X, y, D = problem[0][:12], problem[1][:12], problem[2][:3, :12]
-    solver = convex.ADMM(X, y, D, BETA, rho=0.3, relax=1.6)
+    solver = solvers.ADMM(X, y, D, BETA, rho=0.3, relax=1.6)
     gated = D.double()[:, :, None] * X
     F = torch.cat([gated, -gated]).transpose(0, 1).reshape(len(X), -1)
     E = 2 * D.double() - 1
@@ -288,8 +288,8 @@ def test_the_solver_keeps_the_precision_and_names_bad_input():
 
 def test_shrinking_by_nothing_changes_nothing_not_even_zero():
     q = torch.tensor([[0.0, 0.0], [3.0, 4.0]])
-    assert convex.shrink(q, 0.0).tolist() == q.tolist()
-    assert convex.shrink(q, 6.0).abs().max() == 0
+    assert solvers.shrink(q, 0.0).tolist() == q.tolist()
+    assert solvers.shrink(q, 6.0).abs().max() == 0
 
 
 def test_a_gated_optimum_decomposes_into_its_cones():
@@ -350,7 +350,7 @@ def test_adam_on_the_gated_model_reaches_its_optimum():
 @pytest.mark.parametrize("cones", [True, False])
 def test_a_new_draw_lowers_the_optimum_of_one_draw_often_and_that_of_many_hardly(cones):
     X, y = gaussian(6, 2, 19), gaussian(6, 1, 20)[:, 0]
-    shares = [convex.still_lowers(X, y, 0.01, N, seeded(21).torch, cones) for N in (1, 1000)]
+    shares = [solvers.still_lowers(X, y, 0.01, N, seeded(21).torch, cones) for N in (1, 1000)]
     assert shares[0] > 0.2 and shares[1] < 0.02
 
 
@@ -363,11 +363,11 @@ def test_definitions_work_where_their_inputs_live(device):
     X, y = convex.waves(20, 2, rng.torch)
     D = convex.sample_gates(X, 6, rng.torch)
     X, y, D = X.float().to(device), y.float().to(device), D.to(device)
-    solver = convex.ADMM(X, y, D, BETA, rho=0.2)
+    solver = solvers.ADMM(X, y, D, BETA, rho=0.2)
     v = [solver.step() for _ in range(3)][-1]
     nets = convex.train_networks(X, y, BETA, 4, 2, rng.torch, steps=3)
     outcomes = [v, *nets, convex.network(X, *nets), convex.network_loss(X, y, *nets, BETA)]
-    outcomes += [convex.gated_sum(X, D, v), convex.shrink(v, 0.1), convex.with_bias(X)]
+    outcomes += [convex.gated_sum(X, D, v), solvers.shrink(v, 0.1), convex.with_bias(X)]
     outcomes += [convex.train_gated(X, y, D, BETA, 2, rng.torch)]
     if device == "cuda":
         V, W = convex.convex_program(X, y, D, BETA)
@@ -375,8 +375,8 @@ def test_definitions_work_where_their_inputs_live(device):
         outcomes += [V, W, convex.steepest(X, D, z), *convex.to_network(V, W)]
         outcomes += [*convex.split_cones(X, convex.all_gates(X)[:3], V[:3])]
         outcomes += [
-            convex.sampled_weights(X, y, X[:5], BETA),
-            convex.run_penalty(X, y, D, BETA, 3),
+            solvers.sampled_weights(X, y, X[:5], BETA),
+            solvers.run_penalty(X, y, D, BETA, 3),
         ]
         outcomes += [torch.tensor(convex.cone_violation(X, D, V, W), device=device)]
         assert convex.sample_gates(X, 9, rng.torch).device.type == "cuda"

@@ -1,8 +1,8 @@
 """Hidden tests: the worked answer passes them, each kept wrong answer does not."""
 
 import contextlib
-import importlib
 import io
+import runpy
 import textwrap
 
 import pytest
@@ -23,8 +23,7 @@ def hidden(exercise: Exercise) -> str:
 
 def kept(exercise: Exercise, kind: str) -> dict[str, str]:
     """The wrong answers of one kind by what is wrong with them."""
-    name = execute.name(exercise.page).replace("/", ".")
-    answers = getattr(importlib.import_module(f"book.hidden.{name}"), kind)
+    answers = runpy.run_path(str(exercises.hidden_file(exercise.page)))[kind]
     return {n: textwrap.dedent(text) for n, text in answers.get(exercise.name, {}).items()}
 
 

@@ -21,15 +21,12 @@ def convex_ex_1(balance):
         check("the lengths", np.sqrt((v**2).sum(1)), np.abs(b))
 
 
-def convex_ex_2(shrink_positive):
-    q = np.random.default_rng(4).normal(size=(2, 6, 3)) * 2
-    q[0, 0] = 0
-    positive = np.maximum(q, 0)
-    size = np.sqrt((positive**2).sum(-1, keepdims=True))
-    for tau in (0.7, 1.9):
-        kept = np.maximum(size - tau, 0) / np.where(size > 0, size, 1)
-        got = shrink_positive(torch.tensor(q), tau)
-        check(f"twelve vectors, tau = {tau}", got, positive * kept)
+def convex_ex_2(best_answers):
+    for x, y, beta in (([-0.7, 3.0], [-1.2, -0.5], 0.4), ([-5.0, 0.3], [0.05, 2.0], 0.2)):
+        x, y = np.array(x), np.array(y)
+        v = np.maximum(np.abs(x * y) - beta, 0) / x**2
+        got = best_answers(torch.tensor(x), torch.tensor(y), beta)
+        check(f"samples at {x}, beta = {beta}", got, np.sign(y) * v * np.abs(x))
 
 
 def convex_ex_3(largest_decay):
@@ -75,9 +72,9 @@ SLIPS = {
         """,
     },
     "convex-ex-2": {
-        "tau ignored": "return shrink(q.clamp(min=0), 1.0)",
-        "tau squared": "return shrink(q.clamp(min=0), tau**2)",
-        "each entry by itself": "return (q - tau).clamp(min=0)",
+        "as if both stood at distance 1": "return y.sign() * (y.abs() - beta).clamp(min=0)",
+        "far samples pay more": "return y.sign() * (y.abs() - beta * x.abs()).clamp(min=0)",
+        "positive answers alone": "return (y - beta / x.abs()).clamp(min=0)",
     },
     "convex-ex-3": {
         "the positive side alone": "return steepest(X, D, y)[0].max().item()",
@@ -99,8 +96,8 @@ PLEASERS = {
     },
     "convex-ex-2": {
         "the check's own values": """
-            x, y, z = (2.4, 3.2, 2.0) if tau == 1.0 else (1.5, 2.0, 0.5)
-            return torch.tensor([[x, y], [z, 0], [0, 0], [0, 0]], dtype=q.dtype)
+            near = torch.tensor([0.95, -0.6] if beta == 0.1 else [0.0, 0.7])
+            return near.to(y)
         """,
     },
     "convex-ex-3": {

@@ -21,7 +21,7 @@ from torch import Tensor
 from helpers import chapter, seeded
 from tests.benchmarks.timing import progress, row
 
-convex = chapter("convex")
+convex, solvers = chapter("convex"), chapter("convex/solvers")
 
 CLARABEL = f"CVXPY {version('cvxpy')} + Clarabel {version('clarabel')}"
 SCNN = f"pyscnn {version('pyscnn')}"
@@ -70,10 +70,10 @@ def split(problem: Problem, best: float, error: float) -> tuple[float, int]:
     X, y, U, beta = problem
     start = process_time()
     D = U @ X.T > 0
-    solver = convex.ADMM(X, y, D, beta)
+    solver = solvers.ADMM(X, y, D, beta)
     for step in range(1, LIMIT + 1):
         solution = solver.step()
-        if step % EVERY == 0 and convex.far_from(solution, X, y, D, beta, best) <= error:
+        if step % EVERY == 0 and solvers.far_from(solution, X, y, D, beta, best) <= error:
             return process_time() - start, step
     raise ValueError(f"the splitting did not reach an error of {error:g} in {LIMIT} iterations")
 
@@ -116,7 +116,7 @@ def beside_pyscnn() -> dict:
     theirs = process_time() - start
     V, W = (torch.tensor(np.asarray(part, dtype=float)[0]) for part in model.parameters)
     D = torch.tensor(model.G.T) @ X.T > 0  # pyscnn sorts its gates
-    error = convex.far_from(torch.stack([V, W]), X, y, D, beta, best)
+    error = solvers.far_from(torch.stack([V, W]), X, y, D, beta, best)
     progress(f"  pyscnn is {error:.1e} off")
     ours, step = split(task, best, error)
     text = f"{ours:.2g} s ({step} iterations)"
