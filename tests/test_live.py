@@ -542,6 +542,21 @@ def test_the_shared_code_is_light():
     assert sum(len(gzip.compress(file.read_bytes())) for file in files) <= SHARED
 
 
+def test_the_example_of_the_guide_is_one(browser):
+    """It runs as it stands in CONTRIBUTING.md, and the page computes what torch does."""
+    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    example = re.search(r"```python\n(import matplotlib.*?@live.*?)```", text, re.DOTALL)[1]
+    space = {}
+    exec(compile(example, "CONTRIBUTING.md", "exec"), space)
+    figure = space["bumps"].live
+    assert [name for mark in figure.data()["marks"] for name in mark.get("drag", {})] == ["x", "y"]
+    settings = list(figure.settings(3))
+    found = run(browser, [(figure.program, settings)])[0]
+    for got, inputs in zip(found, settings):
+        for answer, wanted in zip(got, figure.outputs(**inputs)):
+            assert apart(answer, wanted) <= limit(wanted)
+
+
 # ---- the book's own -----------------------------------------------------------------------------
 
 

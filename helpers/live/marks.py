@@ -17,8 +17,7 @@ def told(name: str, drawn: Recording, inputs: dict[str, Tensor], knobs: set[str]
     Raises:
         LiveError: an axis has no explicit limits, and what it shows moves.
     """
-    state = drawn.carry.keys() | knobs
-    movable = {n: value for n, value in inputs.items() if n not in state}
+    movable = {n: value for n, value in inputs.items() if n not in knobs}
     return [_told(name, mark, drawn.figure, movable) for mark in drawn.marks]
 
 
