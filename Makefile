@@ -12,7 +12,7 @@ BIN := .venv/bin
 OUT := $(if $(filter 0,$(BOOK_SEED)),.,_build/seed-$(BOOK_SEED))
 SITE := $(OUT)/_build/html
 
-.PHONY: help book serve lab test lint bench seeds mutants course page pairs tidy gather pdf clean
+.PHONY: help book serve lab test lint bench seeds mutants course slides page pairs tidy gather pdf clean
 .DEFAULT_GOAL := help
 
 # What is wrong with the request is said at once, before anything is installed or built.
@@ -50,6 +50,7 @@ help:
 	@echo "make seeds   measure the claims under other seeds, SEEDS=0-19 (minutes a page; resumes)"
 	@echo "make mutants break the sources on purpose; each edit must turn a test red (resumes)"
 	@echo "make course  write the learner's notebooks, exercises as stubs"
+	@echo "make slides  the book, and a deck of slides of each core page"
 	@echo "make page    begin a page: NAME=activations/curves PAPER=gelu"
 	@echo "make pairs   bring each chapter's .md and .ipynb into step (KEEP=md or KEEP=ipynb)"
 	@echo "make tidy    write the code of the chapters to 80 columns"
@@ -98,6 +99,9 @@ mutants: .venv/installed-book .venv/installed-test
 
 course: .venv/installed-course
 	$(BIN)/python -m book.course
+
+slides: book
+	@echo "The slides are $(abspath $(SITE))/slides/NAME.html; the key s opens the speaker's notes"
 
 page: .venv/installed-book
 	@$(BIN)/python -m book.begin "$(NAME)" "$(PAPER)"

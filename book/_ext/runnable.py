@@ -7,6 +7,7 @@ import zlib
 from pathlib import Path
 
 import around
+import decks
 import evidence
 import executed
 import frames_apart
@@ -114,7 +115,7 @@ def setup(app: Sphinx) -> dict:
     for name in ("live", "livefig"):
         app.add_js_file(f"{name}.js", loading_method="defer", priority=150)
     app.add_js_file("form.js", loading_method="defer")
-    for part in (frames_apart, setting, notes, around):
+    for part in (frames_apart, setting, notes, around, decks):
         part.setup(app)
     app.connect("env-get-outdated", pages_to_read)
     app.connect("doctree-read", fill_chapter_box)
