@@ -54,7 +54,7 @@ help:
 	@echo "make page    begin a page: NAME=activations/curves PAPER=gelu"
 	@echo "make pairs   bring each chapter's .md and .ipynb into step (KEEP=md or KEEP=ipynb)"
 	@echo "make tidy    write the code of the chapters to 80 columns"
-	@echo "make pdf     the book as one PDF, every figure at its first setting (needs TeX)"
+	@echo "make pdf     the book as one PDF, every figure at its first setting (PAGES=kan: one family)"
 	@echo "make clean   remove the environment and all that was built"
 	@echo
 	@echo "PAGES=\"ntk kan/bases\" with book, serve, test, seeds or mutants: these pages only"
@@ -117,10 +117,7 @@ gather: .venv/installed-book
 	@$(BIN)/python -m book.execute $(OUT)/_build --gather $(FROM)
 
 pdf: .venv/installed-book
-	@$(BIN)/python -m book.build $(OUT) latex
-	@{ command -v latexmk && command -v xelatex; } >/dev/null || { echo "For the PDF install TeX: apt-get install latexmk texlive-xetex texlive-latex-extra texlive-fonts-extra"; exit 1; }
-	@cd $(OUT)/_build/latex && latexmk -xelatex -interaction=nonstopmode -silent runnable-papers.tex || { echo "TeX failed; the log is $(OUT)/_build/latex/runnable-papers.log"; exit 1; }
-	@echo "The book is $(OUT)/_build/latex/runnable-papers.pdf"
+	@$(BIN)/python -m book.pdf $(OUT)
 
 clean:
 	rm -rf .venv _build

@@ -12,6 +12,7 @@ import evidence
 import executed
 import frames_apart
 import notes
+import printed
 import setting
 import shape
 from docutils import nodes
@@ -115,7 +116,7 @@ def setup(app: Sphinx) -> dict:
     for name in ("live", "livefig"):
         app.add_js_file(f"{name}.js", loading_method="defer", priority=150)
     app.add_js_file("form.js", loading_method="defer")
-    for part in (frames_apart, setting, notes, around, decks):
+    for part in (frames_apart, setting, notes, around, decks, printed):
         part.setup(app)
     app.connect("env-get-outdated", pages_to_read)
     app.connect("doctree-read", fill_chapter_box)
