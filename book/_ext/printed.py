@@ -76,14 +76,12 @@ def number_as_on_pages(app: Sphinx, depth: int) -> None:
 
 
 def for_print(app: Sphinx, doctree: nodes.document) -> None:
-    """Give claims, tables and worked solutions a form without HTML."""
+    """Give claims and tables a form without HTML."""
     if app.builder.format != "latex":
         return
     for node in list(doctree.findall(nodes.raw)):
         text = node.astext()
-        if text.startswith('<details class="solution">'):
-            node.replace_self(nodes.paragraph("", "", nodes.emphasis("", "Worked solution:")))
-        elif '<div class="claim ' in text:
+        if '<div class="claim ' in text:
             bundle = node
             while bundle.get("nb_element") != "mime_bundle":
                 bundle = bundle.parent

@@ -61,8 +61,9 @@ def fold_solutions(app: Sphinx, doctree: nodes.document) -> None:
         block.rawsource = course.stub(source)
         cell = _cell_of(block)
         fold = '<details class="solution"><summary>Worked solution</summary>'
+        name = addnodes.only("", nodes.paragraph("", "Worked solution:"), expr="not html")
         place = cell.parent.index(cell) + 1
-        cell.parent[place:place] = [raw(fold), solution, raw("</details>")]
+        cell.parent[place:place] = [raw(fold), name, solution, raw("</details>")]
 
 
 def caption_figures_in_print(app: Sphinx, doctree: nodes.document) -> None:
