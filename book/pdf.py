@@ -65,9 +65,10 @@ def typeset(folder: Path, name: str) -> bool:
     command = ["latexmk", "-xelatex", "-interaction=nonstopmode", "-halt-on-error", "-silent"]
     done = subprocess.run([*command, f"{name}.tex"], cwd=folder, capture_output=True, text=True)
     if done.returncode:
-        log = (folder / f"{name}.log").read_text(encoding="utf-8", errors="replace")
-        faults = [line for line in log.splitlines() if line.startswith("!")]
-        why = faults[0] if faults else done.stdout.strip().splitlines()[-1]
+        log = folder / f"{name}.log"
+        told = log.read_text(encoding="utf-8", errors="replace") if log.exists() else done.stderr
+        faults = [line for line in told.splitlines() if line.startswith("!")]
+        why = faults[0] if faults else (done.stdout or told).strip().splitlines()[-1]
         print(f"TeX failed: {why}; more in {folder / f'{name}.log'}", file=sys.stderr)
         return False
     print(f"The PDF is {(folder / f'{name}.pdf').resolve()}")

@@ -12,6 +12,7 @@ from bs4 import BeautifulSoup
 from docutils import nodes
 from sphinx.application import Sphinx
 from sphinx.config import Config
+from sphinx.environment import BuildEnvironment
 
 from book import pdf, settings
 
@@ -60,13 +61,23 @@ def configure(app: Sphinx, config: Config) -> None:
     config["latex_elements"] = elements | ELEMENTS
     config["latex_theme"] = "manual"
     config["latex_use_xindy"] = False
-    if names := settings.pages():
-        title, author = config["project"] or "Runnable Papers", config["author"]
-        config["latex_documents"] = [
-            (f"chapters/{family}", f"{family}.tex", f"{title}: {family}", author, "manual")
-            for family in pdf.families(names)
-        ]
+    if settings.pages():
         config["latex_appendices"] = ["book/bibliography"]
+
+
+def choose_documents(app: Sphinx, env: BuildEnvironment) -> None:
+    """Write the families named, not the book. Jupyter Book fixes its document before the build."""
+    if app.builder.format == "latex" and (names := settings.pages()):
+        app.config["latex_documents"] = [
+            (
+                f"chapters/{name}",
+                f"{name}.tex",
+                env.titles[f"chapters/{name}"].astext(),
+                "",
+                "manual",
+            )
+            for name in pdf.families(names)
+        ]
 
 
 def number_as_on_pages(app: Sphinx, depth: int) -> None:
@@ -118,5 +129,6 @@ def setup(app: Sphinx) -> None:
     app.connect("config-inited", configure, priority=900)
     app.connect("builder-inited", lambda app: number_as_on_pages(app, 1), priority=900)
     app.connect("env-check-consistency", lambda app, env: number_as_on_pages(app, 2))
+    app.connect("env-check-consistency", choose_documents)
     app.connect("doctree-read", for_print, priority=400)
     app.connect("build-finished", copy_typeface)
