@@ -12,7 +12,7 @@ BIN := .venv/bin
 OUT := $(if $(filter 0,$(BOOK_SEED)),.,_build/seed-$(BOOK_SEED))
 SITE := $(OUT)/_build/html
 
-.PHONY: help book serve lab test lint bench seeds mutants course grade page pairs tidy gather pdf clean
+.PHONY: help book serve lab test lint bench seeds mutants course grade slides page pairs tidy gather pdf clean
 .DEFAULT_GOAL := help
 
 # What is wrong with the request is said at once, before anything is installed or built.
@@ -51,10 +51,11 @@ help:
 	@echo "make mutants break the sources on purpose; each edit must turn a test red (resumes)"
 	@echo "make course  write an nbgrader course: assignments, hidden tests, what learners install"
 	@echo "make grade   grade what learners handed in: feedback and grades.csv"
+	@echo "make slides  the book, and a deck of slides of each core page"
 	@echo "make page    begin a page: NAME=activations/curves PAPER=gelu"
 	@echo "make pairs   bring each chapter's .md and .ipynb into step (KEEP=md or KEEP=ipynb)"
 	@echo "make tidy    write the code of the chapters to 80 columns"
-	@echo "make pdf     the book as one PDF, every figure at its first setting (needs TeX)"
+	@echo "make pdf     the book as one PDF, every figure at its first setting (PAGES=kan: one family)"
 	@echo "make clean   remove the environment and all that was built"
 	@echo
 	@echo "PAGES=\"ntk kan/bases\" with book, serve, test, seeds, mutants or course: these pages only"
@@ -103,6 +104,9 @@ course: .venv/installed-book .venv/installed-course
 grade: .venv/installed-book .venv/installed-course
 	@$(BIN)/python -m book.grade
 
+slides: book
+	@echo "The slides are $(abspath $(SITE))/slides/NAME.html; the key s opens the speaker's notes"
+
 page: .venv/installed-book
 	@$(BIN)/python -m book.begin "$(NAME)" "$(PAPER)"
 
@@ -117,10 +121,7 @@ gather: .venv/installed-book
 	@$(BIN)/python -m book.execute $(OUT)/_build --gather $(FROM)
 
 pdf: .venv/installed-book
-	@$(BIN)/python -m book.build $(OUT) latex
-	@{ command -v latexmk && command -v xelatex; } >/dev/null || { echo "For the PDF install TeX: apt-get install latexmk texlive-xetex texlive-latex-extra texlive-fonts-extra"; exit 1; }
-	@cd $(OUT)/_build/latex && latexmk -xelatex -interaction=nonstopmode -silent runnable-papers.tex || { echo "TeX failed; the log is $(OUT)/_build/latex/runnable-papers.log"; exit 1; }
-	@echo "The book is $(OUT)/_build/latex/runnable-papers.pdf"
+	@$(BIN)/python -m book.pdf $(OUT)
 
 clean:
 	rm -rf .venv _build

@@ -57,7 +57,7 @@ def build(out: Path, builder: str = "html", names: Sequence[str] = (), check: bo
     """
     folder = out / "_build"
     stamp, now = folder / f".pages-{builder}", state()
-    page = folder / builder / FIRST[builder]
+    page = folder / builder / first(builder, names)
     if not check and page.exists() and built(stamp, now, names):
         print(f"The book is up to date: {page.resolve()}")
         return 0
@@ -77,6 +77,13 @@ def build(out: Path, builder: str = "html", names: Sequence[str] = (), check: bo
     how = " in a browser, or run: make serve" if builder == "html" else ""
     print(f"The book is built. Open {page.resolve()}{how}")
     return 0
+
+
+def first(builder: str, names: Sequence[str]) -> str:
+    """The file that a build makes last; LaTeX of some pages is a document a family."""
+    if builder == "latex" and names:
+        return f"{names[-1].split('/')[0]}.tex"
+    return FIRST[builder]
 
 
 def report(faults: list[str], log: Path) -> int:

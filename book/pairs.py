@@ -65,10 +65,28 @@ def both(cells: list[NotebookNode], front: dict) -> tuple[str, str]:
         seen[cell.source] = seen.get(cell.source, 0) + 1
         cell.id = _digest(f"{seen[cell.source]} {cell.source}")[:12]
     text = jupytext.writes(nb, FORMAT, config=CONFIG)
-    for key in ("text_representation", "notebook_metadata_filter"):
+    for key in ("text_representation", "notebook_metadata_filter", "cell_metadata_filter"):
         nb.metadata["jupytext"].pop(key, None)
     nb.metadata[WRITTEN] = {"cells": _mark(nb.cells)}
+    _fold(nb.cells)
     return text, nbformat.writes(nb, indent=1) + "\n"
+
+
+def _fold(cells: list[NotebookNode]) -> None:
+    """Fold in JupyterLab what a page folds, and the worked solutions."""
+    for cell in cells:
+        if cell.cell_type == "code" and _is_folded(cell):
+            cell.metadata.setdefault("jupyter", {})["source_hidden"] = True
+
+
+def _is_folded(cell: NotebookNode) -> bool:
+    from book import form, stubs  # which need this module
+
+    graded = cell.metadata.get("nbgrader", {}).get("grade", False)
+    try:
+        return bool(form.fold_name(cell.source, graded)) or stubs.has_solution(cell.source)
+    except SyntaxError:  # executing the page says where
+        return False
 
 
 def _tidy(cell: NotebookNode) -> NotebookNode:

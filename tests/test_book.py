@@ -1,16 +1,14 @@
-"""The built book: every setting drawn, every claim in order, weights, links, the PDF's figures."""
+"""The built book: every setting drawn, every claim in order, weights, links."""
 
 import gzip
 import re
-import subprocess
-import sys
 
 import pytest
 
 from book import execute, form, seeds
 from helpers.atlas import papers
 from helpers.claims import verdict
-from tests.conftest import ROOT, WAITING
+from tests.conftest import WAITING
 from tests.site import broken_links
 
 PAGE_LIMIT = 1.5e6
@@ -151,14 +149,3 @@ def test_the_atlas_comes_from_the_runs(site, runs):
     waiting = {r["key"] for r in asked if verdict(r) == "no control yet"} - done
     assert atlas.count('data-state="implemented"') == len(done)
     assert atlas.count('data-state="no control yet"') == len(waiting)
-
-
-@pytest.mark.whole
-def test_print_shows_the_default_frames(out):
-    """The LaTeX behind the PDF holds a picture of each figure, and no widget or markup."""
-    command = [sys.executable, "-m", "book.build", str(out.parent), "latex"]
-    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT)
-    assert done.returncode == 0, done.stdout + done.stderr[-2000:]
-    tex = "\n".join(p.read_text(encoding="utf-8") for p in (out / "latex").glob("*.tex"))
-    assert tex.count("\\sphinxincludegraphics") >= 5
-    assert "VBox(" not in tex and "explore-data" not in tex

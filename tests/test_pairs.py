@@ -26,6 +26,20 @@ def test_the_notebook_validates_with_unique_cell_ids(source):
     assert len(set(ids)) == len(ids)
 
 
+def test_jupyterlab_folds_plumbing_and_solutions():
+    """In the notebook alone: the text says nothing of it. A cell that is no Python stays open."""
+    code = [
+        "import math",
+        "def f(x):\n    return x",
+        "### BEGIN SOLUTION\n1\n### END SOLUTION",
+        "%pip",
+    ]
+    text, notebook = pairs.both(list(map(nbformat.v4.new_code_cell, code)), {})
+    cells = nbformat.reads(notebook, 4).cells
+    folded = [cell.metadata.get("jupyter", {}).get("source_hidden", False) for cell in cells]
+    assert folded == [True, False, True, False] and "source_hidden" not in text
+
+
 def test_no_notebook_stands_alone():
     notebooks = {p for p in execute.CHAPTERS.rglob("*.ipynb") if pairs.CHECKPOINTS not in p.parts}
     strays = notebooks - {source.with_suffix(".ipynb") for source in SOURCES}

@@ -28,7 +28,14 @@ NEEDED_BY = {  # a script, by a word in its address or its text, and the markup 
     "livefig.js": re.compile(r'class="explore live"'),
 }
 THEBE = re.compile(r'<script type="text/x-thebe-config">.*?</script>\s*<script>.*?</script>', re.S)
-FOREIGN = {"fontawesome", "mathjax", "locales", "searchindex", "webpack-macros"}  # no page loads it
+FOREIGN = {  # what no page loads
+    "fontawesome",
+    "mathjax",
+    "locales",
+    "reveal",
+    "searchindex",
+    "webpack-macros",
+}
 FRAMES = 100_000  # a script of more letters holds frames, whose classes stand in attributes
 ENTITY = re.compile(r"&#?\w+;")
 NAMES = re.compile(r'(?:class|id)=\\?"([^"\\]*)')

@@ -3,6 +3,7 @@
 import html
 from collections.abc import Iterator
 
+import decks
 import executed
 from docutils import nodes
 from sphinx.application import Sphinx
@@ -91,6 +92,8 @@ def fill_chapter_box(app: Sphinx, doctree: nodes.document) -> None:
             "Sliders": f"{form.sliders(run)}, {settings} settings",
             "Papers": papers_here or "none yet",
         }
+        if (name := env.docname.removeprefix("chapters/")) in decks.core_pages():
+            facts["Slides"] = f'<a href="../{decks.FOLDER}/{name}.html">a deck of this page</a>'
         box += raw(
             "".join(f"<p><strong>{name}:</strong> {fact}</p>" for name, fact in facts.items())
         )

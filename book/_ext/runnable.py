@@ -7,10 +7,12 @@ import zlib
 from pathlib import Path
 
 import around
+import decks
 import evidence
 import executed
 import frames_apart
 import notes
+import printed
 import setting
 import shape
 from docutils import nodes
@@ -59,8 +61,9 @@ def fold_solutions(app: Sphinx, doctree: nodes.document) -> None:
         block.rawsource = stubs.stub(source)
         cell = _cell_of(block)
         fold = '<details class="solution"><summary>Worked solution</summary>'
+        name = addnodes.only("", nodes.paragraph("", "Worked solution:"), expr="not html")
         place = cell.parent.index(cell) + 1
-        cell.parent[place:place] = [raw(fold), solution, raw("</details>")]
+        cell.parent[place:place] = [raw(fold), name, solution, raw("</details>")]
 
 
 def caption_figures_in_print(app: Sphinx, doctree: nodes.document) -> None:
@@ -114,7 +117,7 @@ def setup(app: Sphinx) -> dict:
     for name in ("live", "livefig"):
         app.add_js_file(f"{name}.js", loading_method="defer", priority=150)
     app.add_js_file("form.js", loading_method="defer")
-    for part in (frames_apart, setting, notes, around):
+    for part in (frames_apart, setting, notes, around, decks, printed):
         part.setup(app)
     app.connect("env-get-outdated", pages_to_read)
     app.connect("doctree-read", fill_chapter_box)

@@ -33,13 +33,15 @@ def fold(name: str, content: list[nodes.Node]) -> list[nodes.Node]:
 
 
 def shape(app: Sphinx, doctree: nodes.document) -> None:
-    """Fold a chapter's plumbing, and put its first figure with its code under the lead."""
+    """Fold a chapter's plumbing, and put its first figure with its code under the lead. Print,
+    which cannot unfold, leaves the plumbing out.
+    """
     if app.env.docname not in executed.of(app.env):
         return
-    cells = code_cells(doctree)
+    cells, on_screen = code_cells(doctree), app.builder.format == "html"
     for cell in cells:
         cell.attributes.pop("hide_mode", None)  # the cells' tags are for JupyterLab
-    moved = raise_first_figure(doctree, cells)
+    moved = raise_first_figure(doctree, cells, on_screen)
     for cell in cells:
         source = part(cell, "source")
         if source is None or cell in moved:
@@ -47,13 +49,13 @@ def shape(app: Sphinx, doctree: nodes.document) -> None:
         graded = cell.get("cell_metadata", {}).get("nbgrader", {}).get("grade", False)
         if name := form.fold_name(source.astext(), graded):
             at = cell.index(source)
-            cell[at : at + 1] = fold(name, [source])
+            cell[at : at + 1] = fold(name, [source]) if on_screen else []
         if graded and (output := part(cell, "output")):
             cell.remove(output)  # the check of the worked solution, not of the stub shown
 
 
 def raise_first_figure(
-    doctree: nodes.document, cells: list[nodes.container]
+    doctree: nodes.document, cells: list[nodes.container], on_screen: bool
 ) -> list[nodes.container]:
     """Move the first figure under the lead, and the code up to it, which shows nothing, below it.
 
@@ -71,7 +73,8 @@ def raise_first_figure(
         cell.parent.remove(cell)
     for source in sources:
         source.parent.remove(source)
-    figure.extend(fold("Code for this figure", sources))
+    if on_screen:
+        figure.extend(fold("Code for this figure", sources))
     top.insert(top.index(lead) + 1, figure)
     return [*silent, figure]
 
