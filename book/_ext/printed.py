@@ -68,6 +68,7 @@ def configure(app: Sphinx, config: Config) -> None:
 def choose_documents(app: Sphinx, env: BuildEnvironment) -> None:
     """Write the families named, not the book. Jupyter Book fixes its document before the build."""
     if app.builder.format == "latex" and (names := settings.pages()):
+        app.config["latex_toplevel_sectioning"] = "chapter"
         app.config["latex_documents"] = [
             (
                 f"chapters/{name}",
