@@ -15,6 +15,8 @@ A = torch.randn(4, 5, dtype=D, generator=rng)
 S = A @ A.T + torch.eye(4, dtype=D)
 W = torch.randn(5, 3, dtype=D, generator=rng)
 WEIGHTS = torch.rand(4, 5, dtype=D, generator=rng)
+TINY = torch.ones(4, 4, dtype=D)
+TINY[0, 0] = 1e-14  # times a pivot, which then must not be taken
 I = torch.tensor([2, 0, 1, 1])  # noqa: E741  an index
 COLUMNS = torch.tensor([[0, 4, 2], [3, 3, 1], [1, 0, 4], [2, 2, 2]])
 PLACES = torch.tensor([[3, 1, 7, 0, 2]] * 4)
@@ -190,6 +192,7 @@ IDIOMS = {
         torch.linalg.solve(positive(x), x),
         torch.linalg.solve(positive(x), x[:, 0]),
     ),
+    "solve with a tiny pivot": lambda x: torch.linalg.solve(positive(x) * TINY, x),
     "batched solve": lambda x: torch.linalg.solve(torch.stack([S, 2 * S]) + x[0, 0], x),
     "inverse": lambda x: (torch.linalg.inv(positive(x)), torch.linalg.matrix_power(S * x[0, 0], 3)),
     "cholesky": lambda x: (

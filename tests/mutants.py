@@ -26,6 +26,7 @@ from book import execute, settings, stale
 ROOT = execute.ROOT
 LIST, RESULTS = ROOT / "tests" / "mutants.yml", ROOT / "book" / "mutants.json"
 COPIED = ("book", "chapters", "helpers", "tests", "pyproject.toml", "_config.yml", "_toc.yml")
+COPIED += ("CONTRIBUTING.md",)
 HELPERS_TESTS = ("claims", "explore", "runtime", "training_and_data", "chapters")
 LIVE = ("helpers/live/", "book/_static/live")
 WHOLE = {"file": "", "old": "", "new": ""}

@@ -20,6 +20,7 @@ from helpers.live.checks import LiveError
 from helpers.live.figure import LiveFigure
 from helpers.live.lower import lower
 from helpers.live.program import Unsupported
+from helpers.live.record import Recording
 from helpers.live.trace import trace
 from tests import live_operations as ops
 from tests import toy_site
@@ -246,6 +247,12 @@ def test_a_mistake_is_named_with_its_line_and_a_way_out(draw, words):
     plt.close("all")
 
 
+def test_a_graph_that_draws_something_else_is_refused():
+    zeros, ones = torch.zeros(2), torch.ones(2)
+    with pytest.raises(LiveError, match="computed outside of torch"):
+        checks.same_outputs("figure", [zeros], [ones], Recording(), traced=True)
+
+
 def test_a_knob_is_a_number():
     words_of_a_knob.__doc__ = "A caption."
     with pytest.raises(TypeError, match="'t' of words_of_a_knob is no number.*@explore"):
@@ -276,6 +283,9 @@ Figures
    :file: paper.html
 
 .. raw:: html
+   :file: pair.html
+
+.. raw:: html
    :file: still.html
 """
 EIGHT = torch.zeros(8, 8)
@@ -304,6 +314,14 @@ def paper(image=EIGHT, cut=0.5):
     right.set(xlim=(0, 1), ylim=(-1, 2))
 
 
+def pair(a=PLACES[:1], b=HEIGHTS[:1]):
+    """A point whose coordinates change places when it trains."""
+    _, ax = plt.subplots()
+    ax.plot(a, b, "o")
+    ax.set(xlim=(-2, 2), ylim=(-2, 2))
+    return {"a": b, "b": a}
+
+
 def still(t=1.0):
     """A figure that is not live."""
     plt.subplots()[1].plot([0, t])
@@ -312,7 +330,8 @@ def still(t=1.0):
 @pytest.fixture(scope="module")
 def figures() -> dict[str, LiveFigure]:
     knobs = {"t": knob((0.0, 2.0), "time", symbol="t", unit="s", fmt=".2f", plays=True)}
-    return {"toy": LiveFigure(toy, knobs), "paper": LiveFigure(paper, {"cut": (0.1, 0.9)})}
+    made = {"toy": LiveFigure(toy, knobs), "paper": LiveFigure(paper, {"cut": (0.1, 0.9)})}
+    return made | {"pair": LiveFigure(pair, {})}
 
 
 @pytest.fixture(scope="module")
@@ -458,26 +477,40 @@ def test_points_stay_inside_their_axes(browser, toys, seen):
         assert values(visit.page, "toy", "y") == [2, 1, 1]
         label = visit.page.locator("#toy .live-handle").first.get_attribute("aria-valuetext")
         assert label == "x -0.5, y 2"
-    seen("browser checks", 2)
+        for _ in range(30):
+            visit.page.keyboard.press("Shift+ArrowLeft")
+        assert values(visit.page, "toy", "x") == [-1, 0, 0.5]
+    seen("browser checks", 3)
 
 
 def test_a_state_moves_on_while_it_trains(browser, toys, seen):
     with Visit(browser, toys, "index.html") as visit:
         page = visit.page
         opened(page, "toy")
-        page.get_by_role("button", name="Train").click()
+        page.locator("#toy .live-train").click()
         page.wait_for_function(of("toy", "L.program.in.s[0] > 3"))
-        page.get_by_role("button", name="Pause").click()
+        page.locator("#toy .live-train").click()
         (first, second), title = values(page, "toy", "s"), page.locator("#toy text").last
         assert second == first / 2 and title.text_content() == f"sum 3.00, step {first:.0f}"
         page.locator("#toy .live-reset").click()
         assert values(page, "toy", "s") == [0, 0]
     with Visit(browser, toys, "index.html", reduced_motion="reduce") as visit:
         opened(visit.page, "toy")
-        visit.page.get_by_role("button", name="Train").click()
+        visit.page.locator("#toy .live-train").click()
         assert values(visit.page, "toy", "s") == [60, 30]
         assert visit.page.locator("#toy .explore-play:visible").count() == 0
     seen("browser checks", 5)
+
+
+def test_a_step_takes_the_state_before_it_and_a_state_can_be_dragged(browser, toys, seen):
+    with Visit(browser, toys, "index.html") as visit:
+        opened(visit.page, "pair")
+        visit.page.evaluate(of("pair", "(L.advance(), L.repeat())"))
+        assert values(visit.page, "pair", "a") == [1] and values(visit.page, "pair", "b") == [-0.5]
+        visit.page.locator("#pair .live-handle").focus()
+        visit.page.keyboard.press("Shift+ArrowRight")
+        assert values(visit.page, "pair", "a")[0] > 1
+    seen("browser checks", 2)
 
 
 def test_a_drawing_is_painted_by_mouse_and_keys(browser, toys, seen):

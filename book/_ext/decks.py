@@ -26,7 +26,7 @@ from sphinx.application import Sphinx
 
 from book import execute
 
-FOLDER, MOST, SENTENCES, LINES = "slides", 20, 3, 15
+FOLDER, MOST, SENTENCES, LINES, FEW_WORDS = "slides", 20, 3, 15, 20
 REVEAL = Path(sphinx_revealjs.__file__).parent / "_static" / "revealjs"
 REVEAL_FILES = ("LICENSE", "dist/reveal.css", "dist/reveal.js", "plugin/notes/notes.js")
 SHEETS = ("reveal/reveal", "pygments", "katex", "book", "explore", "type", "slides")
@@ -285,8 +285,10 @@ class Deck:
             return
         if self.section:
             self.section[-1].notes += self.prose
-        elif self.prose and self.heading:
+        elif self.heading and len(" ".join(b.get_text() for b in self.prose).split()) >= FEW_WORDS:
             self.section = [self.in_words()]
+        else:  # what only leads to code
+            self.slides[-1].notes += self.prose
         self.slides += self.section
         self.section, self.prose = [], []
 
