@@ -388,7 +388,8 @@ def check_figure(page, summary: dict) -> None:
     right, wrong = map(drawn, told["drawn"])
     shown = drawn(svg)
     assert differ(shown, right, height, width) == []
-    assert differ(shown, wrong, height, width) != []
+    if any(not isinstance(mark, str) for mark in right.values()):  # not words about an image alone
+        assert differ(shown, wrong, height, width) != []
 
 
 def move_by_all_means(page, name: str) -> None:
