@@ -119,8 +119,8 @@ def choose(page: Page, menu: str, command: str) -> None:
 
 def test_a_slider_moves_on_a_live_kernel(browser, lab, seen, tmp_path):
     """In a clone, too, whose files were written in any order: a notebook long after its text."""
-    os.utime(tmp_path / "chapters" / "kan.md", (946684800, 946684800))
-    page = opened(browser, lab, "chapters/kan.ipynb")
+    os.utime(tmp_path / PAIR[0], (946684800, 946684800))
+    page = opened(browser, lab, PAIR[1])
     run(page, "Run All Cells")
     handle = page.locator(".jp-OutputArea .noUi-handle").first
     handle.wait_for(state="attached")
