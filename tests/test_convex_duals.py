@@ -1,4 +1,4 @@
-"""The pages on duals and optima: projections by CVXPY, hulls by hand, derivatives by differences."""
+"""Duals and optima: projections by CVXPY, hulls by hand, derivatives by differences."""
 
 import cvxpy as cp
 import numpy as np
