@@ -136,3 +136,18 @@ def test_corners_of_a_square():
         (a, 2.0 - a, b, 3.0 - b) for a in (0.0, 2.0) for b in (0.0, 3.0)
     }
     assert all((p - q).abs().max() <= 3 for p, q in zip(corners, corners.roll(1, 0), strict=True))
+
+
+def test_a_neuron_that_cutting_planes_leave_out_is_found_by_newton():
+    x = [-0.637340, 0.319596, 0.272817, -0.449242, 0.204732]
+    x += [-0.806829, 0.901996, -0.442749, -0.120632, -0.350947]
+    y = [-0.376846, 1.062117, 0.830267, -0.628167, 1.492545]
+    y += [0.031584, -0.942196, -0.785862, -0.487541, -1.265288]
+    X = convex.with_bias(torch.tensor(x, dtype=torch.float64)[:, None])
+    y, beta = torch.tensor(y, dtype=torch.float64), 0.0021526
+    D = convex.all_gates(X)
+    z = duals.optimal_residual(X, D, y, beta)
+    assert duals.cone_projections(X, D, z).norm(dim=2).max() < beta * (1 + 1e-10)
+    F = duals.touching(X, D, z, beta).outputs(X)
+    alpha = duals.cheapest(F, y - z, np.ones(F.shape[1]))
+    assert torch.allclose(F @ alpha, y - z, atol=1e-8)
