@@ -58,10 +58,11 @@ def mutated(edit: dict) -> str:
 
 
 def test_files(where: str) -> list[Path]:
-    """The unit tests that are run for a page, the helpers or live figures."""
+    """The unit tests that are run for a page, the helpers or live figures; the page's own first."""
     if where == "helpers":
         return [ROOT / "tests" / f"test_{name}.py" for name in HELPERS_TESTS]
-    return sorted((ROOT / "tests").glob(f"test_{where.split('/')[0]}*.py"))
+    files = sorted((ROOT / "tests").glob(f"test_{where.split('/')[0]}*.py"))
+    return sorted(files, key=lambda file: file.stem != "test_" + where.replace("/", "_"))
 
 
 def state(where: str, edit: dict) -> str:
