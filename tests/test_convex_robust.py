@@ -14,7 +14,7 @@ EPS, BETA = 0.15, 3e-3
 @pytest.fixture(scope="module")
 def problem():
     rng = seeded(71)
-    x, y = robust.strips(24, rng.torch)
+    x, y = robust.groups(24, rng.torch)
     D = convex.sample_gates(convex.with_bias(x), 15, rng.torch)
     return x, y, D, robust.robust_program(x, y, D, EPS, BETA)
 
@@ -107,7 +107,7 @@ def test_the_exact_attacker_is_between_a_grid_and_the_grid_less_its_mesh():
 
 def test_an_attack_stays_in_its_box_lowers_margins_and_never_beats_the_exact_one():
     rng = seeded(74)
-    x, y = robust.strips(20, rng.torch)
+    x, y = robust.groups(20, rng.torch)
     for u, a in random_networks(4):
         delta = robust.pgd_attack(x, y, 0.3, u, a, 20, rng.torch)
         assert delta.abs().max() <= 0.3 + 1e-12
@@ -121,7 +121,7 @@ def test_an_attack_stays_in_its_box_lowers_margins_and_never_beats_the_exact_one
 
 def test_adversarial_training_lowers_its_own_objective_for_each_network():
     rng = seeded(75)
-    x, y = robust.strips(24, rng.torch)
+    x, y = robust.groups(24, rng.torch)
     both = torch.stack([x, x])
     radii, decays = torch.tensor([0.05, 0.2]).double(), torch.tensor([1e-3, 1e-2]).double()
     values = []
@@ -146,8 +146,8 @@ def test_adversarial_value_of_an_affine_network():
     assert robust.robust_accuracy(x, y, 0.2, u, a.double()) == 0.5
 
 
-def test_strips_swap_roles_between_halves():
-    x, y = robust.strips(4000, seeded(77).torch)
+def test_groups_swap_roles_between_halves():
+    x, y = robust.groups(4000, seeded(77).torch)
     right, plus = x[:, 0] > 0, y > 0
     for side, label, wanted in (
         (right, plus, (0.4, 0.26)),

@@ -55,7 +55,7 @@ def robust_ex_3(breaking_radius):
 
 def robust_ex_4(axis_aware):
     robust, convex = chapter("convex/robust"), chapter("convex")
-    x, y = robust.strips(24, seeded(44).torch)
+    x, y = robust.groups(24, seeded(44).torch)
     for t, beta in ((0.4, 0.003), (2.2, 0.03)):
         u, a = axis_aware(x, y, t, beta, seeded(45).torch)
         scaled = x * torch.tensor([t, 1.0], dtype=torch.float64)
