@@ -168,3 +168,15 @@ def test_step_size_and_relative_error():
     labels = torch.tensor([3.0, 1.0]).double()
     w = torch.tensor([[1.0, 1.0], [-1.0, -2.0], [1.0, 0.0]]).double()
     assert neuron.relative(w, x, labels).tolist() == pytest.approx([0.0, 1.0, 0.1])
+
+
+def test_four_points_for_which_least_squares_are_a_bad_start_and_the_surrogate_is_not():
+    x = torch.tensor([[2.82, -0.80], [-0.50, 1.62], [2.60, -0.32], [-0.79, -0.49]]).double()
+    w_star = torch.tensor([-1.0, 0.0]).double()
+    y = (x @ w_star).clamp(min=0)
+    start, rate = neuron.doubled_least_squares(x, y), neuron.step_size(x)
+    for begin in (start, start / 2):
+        end = neuron.descend(neuron.square_gradient, begin, x, y, 5000, rate)[-1]
+        assert neuron.relative(end[None], x, y).item() > 0.5
+    found = neuron.descend(neuron.surrogate_gradient, begin, x, y, 5000, rate)[-1]
+    torch.testing.assert_close(found, w_star, atol=1e-6, rtol=0)
