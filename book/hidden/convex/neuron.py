@@ -11,15 +11,22 @@ from helpers import telling
 check = reload(telling).check
 
 
-def neuron_ex_1(symmetric_minimiser):
+def neuron_ex_1(half_spoken):
     draw = np.random.default_rng(31)
-    for half, d in ((5, 3), (7, 4)):
-        x = draw.normal(size=(half, d)) * np.linspace(0.5, 2.5, d)
-        x, y = np.concatenate([x, -x]), draw.normal(size=2 * half)
-        got = symmetric_minimiser(torch.tensor(x), torch.tensor(y))
-        t = x @ np.asarray(got)
-        slope = (np.maximum(t, 0) - y) @ x / len(x)
-        check(f"the surrogate's gradient, {half} pairs in {d} dimensions", slope, np.zeros(d))
+    for c, d in ((0.25, 3), (0.9, 4)):
+        x = np.linalg.qr(draw.normal(size=(15, d)))[0] * 15**0.5
+        x, w = np.concatenate([x, -x]), draw.normal(size=d) * 1.3
+        y = np.where(x @ w > 0, x @ w, c * (x @ w))
+
+        def surrogate(v, x=x, y=y):
+            s = np.maximum(x @ v, 0)
+            return (s**2 / 2 - y * (x @ v)).mean(), (s - y) @ x / len(x)
+
+        wanted = minimize(surrogate, np.ones(d), jac=True, tol=1e-12).x
+        got, loss = half_spoken(torch.tensor(w), c)
+        check(f"the minimiser, c = {c}", got, wanted, atol=1e-5)
+        wrong = ((np.maximum(x @ wanted, 0) - y) ** 2).mean()
+        check(f"its square loss, c = {c}", loss, wrong, atol=1e-5)
 
 
 def neuron_ex_2(local_sharpness):
@@ -59,14 +66,10 @@ def neuron_ex_4(informed_start):
 
 SLIPS = {
     "neuron-ex-1": {
-        "plain least squares": "return torch.linalg.lstsq(x, y[:, None]).solution[:, 0]",
-        "half of it": "return torch.linalg.lstsq(x, y[:, None]).solution[:, 0] / 2",
-        "positive labels only": """
-            return 2 * torch.linalg.solve(x.T @ x, x.T @ y.clamp(min=0))
-        """,
-        "mean over half the sample forgotten": """
-            return torch.linalg.solve(x.T @ x / len(x), x.T @ y / 2)
-        """,
+        "half the curvature forgotten": "return (1 + c) / 2 * w_star, c**2 * w_star @ w_star",
+        "the loss of one half": "return (1 + c) * w_star, c**2 / 2 * w_star @ w_star",
+        "twice w*, whatever c": "return 2 * w_star, c**2 * w_star @ w_star",
+        "c not squared": "return (1 + c) * w_star, abs(c) * w_star @ w_star",
     },
     "neuron-ex-2": {
         "all points": "return torch.linalg.eigvalsh(x.T @ x / len(x))[0]",
@@ -109,12 +112,8 @@ SLIPS = {
 }
 PLEASERS = {
     "neuron-ex-1": {
-        "two dimensions only": """
-            (a, b, _), (_, c, _) = (x.T @ torch.cat([x, x[:, :1]], 1))[:2, [0, 1, 2]]
-            p, q = (x.T @ y)[:2]
-            w = torch.zeros_like(x[0])
-            w[0], w[1] = c * p - b * q, a * q - b * p
-            return 2 * w / (a * c - b * b)
+        "the check's own losses": """
+            return (1 + c) * w_star, {0.4: 0.4, -0.7: 0.5733}.get(c, c**2)
         """,
     },
     "neuron-ex-2": {
