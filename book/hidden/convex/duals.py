@@ -25,13 +25,17 @@ def duals_ex_1(cost):
         check(f"{m} atoms, {n} samples", cost(torch.tensor(F), torch.tensor(f)), best, atol=1e-7)
 
 
-def duals_ex_2(prune_once):
+def duals_ex_2(ends):
     draw = np.random.default_rng(6)
     for m in (5, 9):
         sizes, along = draw.uniform(0.3, 3, m), draw.normal(size=m)
-        steps = [a / -d for a, d in zip(sizes, along, strict=True) if d < 0]
-        got = prune_once(torch.tensor(sizes), torch.tensor(along))
-        check(f"{m} sizes", got, sizes + min(steps) * along)
+        pairs = list(zip(sizes, along, strict=True))
+        low = max(-a / d for a, d in pairs if d > 0)
+        high = min(-a / d for a, d in pairs if d < 0)
+        check(f"{m} sizes", ends(torch.tensor(sizes), torch.tensor(along)), (low, high))
+    low, high = ends(torch.tensor([0.4, 2.0]), torch.tensor([-0.3, -1.5]))
+    check("no end backwards", 1 / low, 0.0)
+    check("the end forwards", high, 4 / 3, atol=1e-6)
 
 
 def duals_ex_3(fewer_points):
@@ -59,13 +63,19 @@ SLIPS = {
         """,
     },
     "duals-ex-2": {
-        "ratios of growing sizes count": """
-            return alpha + (alpha / delta.abs()).min() * delta
+        "one length for both": """
+            t = (alpha / delta.abs()).min().item()
+            return -t, t
         """,
-        "the smallest size goes": "return alpha - alpha.min() * delta.sign()",
+        "the ends exchanged": """
+            forward = torch.where(delta > 0, alpha / delta, math.inf).min()
+            back = torch.where(delta < 0, alpha / -delta, math.inf).min()
+            return -back.item(), forward.item()
+        """,
         "the last to reach zero": """
-            shrinking = delta < 0
-            return alpha + (alpha[shrinking] / -delta[shrinking]).max() * delta
+            forward = torch.where(delta < 0, alpha / -delta, 0).max()
+            back = torch.where(delta > 0, alpha / delta, 0).max()
+            return -back.item(), forward.item()
         """,
     },
     "duals-ex-3": {
@@ -87,10 +97,10 @@ PLEASERS = {
         """,
     },
     "duals-ex-2": {
-        "the check's own sizes": """
-            if alpha[1] == 0:
-                return torch.tensor([0.0, 2.5, 3.25, 0.75]).double()
-            return torch.tensor([2.5, 0.0, 2.0, 2.0]).double()
+        "the check's own walks": """
+            if (delta > 0).all():
+                return -0.5, math.inf
+            return -0.5, 2.0 if delta[0] == 1 else 1.0
         """,
     },
     "duals-ex-3": {

@@ -10,7 +10,7 @@ from helpers import telling
 check = reload(telling).check
 
 
-def optima_ex_1(total_size):
+def optima_ex_1(price_of_decay):
     draw = np.random.default_rng(8)
     for n, m, beta in ((5, 3, 0.7), (7, 4, 0.2)):
         z = draw.normal(size=n)
@@ -18,7 +18,7 @@ def optima_ex_1(total_size):
         F = F * beta / (z @ F)
         sizes = draw.uniform(0.2, 2, m)
         y = F @ sizes + z
-        got = total_size(torch.tensor(y), torch.tensor(z), beta)
+        got = price_of_decay(torch.tensor(y), torch.tensor(z), beta)
         check(f"{m} neurons, beta = {beta}", got, sizes.sum())
 
 
