@@ -85,7 +85,7 @@ def test_best_neuron_is_silent_if_no_label_rewards_it():
 def test_flow_ends_where_short_steps_end(one_feature):
     x, y = one_feature
     clean = (x @ torch.tensor([1.0, -1.5, 0.5, -0.3]).double()).clamp(min=0)
-    for labels in (y, clean, y.abs(), -y.abs()):
+    for labels in (y, clean, y.abs(), -y.abs(), 0.8 * x.sum(1)):
         valleys = neuron.valleys(x, labels)
         for side in (torch.ones(4), -torch.ones(4)):
             start = 0.7 * side.double()
