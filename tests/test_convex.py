@@ -160,7 +160,7 @@ def test_fixed_directions_are_a_restriction_of_their_patterns(problem):
     U = U / U.norm(dim=1, keepdim=True)
     D = (U @ X.T > 0).unique(dim=0)
     best = convex.objective(X, y, D, *convex.convex_program(X, y, D, BETA), BETA)
-    assert solvers.sampled_program(X, y, U, BETA) >= best * (1 - 1e-7)
+    assert relaxations.sampled_program(X, y, U, BETA) >= best * (1 - 1e-7)
 
 
 GRID = [[a, b, 1.0] for a in range(3) for b in range(3)]
@@ -342,7 +342,7 @@ def test_networks_take_all_their_steps_of_adam_at_the_falling_step_size():
 @pytest.mark.parametrize("cones", [True, False])
 def test_a_new_draw_lowers_the_optimum_of_one_draw_often_and_that_of_many_hardly(cones):
     X, y = gaussian(6, 2, 19), gaussian(6, 1, 20)[:, 0]
-    shares = [solvers.still_lowers(X, y, 0.01, N, seeded(21).torch, cones) for N in (1, 1000)]
+    shares = [relaxations.still_lowers(X, y, 0.01, N, seeded(21).torch, cones) for N in (1, 1000)]
     assert shares[0] > 0.2 and shares[1] < 0.02
 
 
@@ -366,7 +366,7 @@ def test_definitions_work_where_their_inputs_live(device):
         outcomes += [V, W, convex.steepest(X, D, z), *convex.to_network(V, W)]
         outcomes += [*relaxations.split_cones(X, convex.all_gates(X)[:3], V[:3])]
         outcomes += [
-            solvers.sampled_weights(X, y, X[:5], BETA),
+            relaxations.sampled_weights(X, y, X[:5], BETA),
             solvers.run_penalty(X, y, D, BETA, 3),
         ]
         outcomes += [torch.tensor(convex.cone_violation(X, D, V, W), device=device)]

@@ -34,6 +34,13 @@ def solvers_ex_2(gated_step):
         check(f"{P} random gates, beta = {beta}, eta = {eta}", got, wanted)
 
 
+def solvers_ex_3(count):
+    for n, d, P in ((20, 4, 6), (33, 7, 3), (50, 2, 50)):
+        rows = {"X and its transpose": 2 * (2 * P * n * d), "the fit": 2 * (P * n * d)}
+        products = sum(rows.values()) + 2 * (2 * P * d * d)
+        check(f"{n} samples, {d} features, {P} patterns", count(n, d, P), 2 * (products + n * n))
+
+
 SLIPS = {
     "solvers-ex-1": {
         "tau ignored": "return shrink(q.clamp(min=0), 1.0)",
@@ -54,6 +61,12 @@ SLIPS = {
             return shrink(U - eta * (r @ X), eta * beta)
         """,
     },
+    "solvers-ex-3": {
+        "products with X only": "return 12 * n * d * P",
+        "the solves left out": "return 12 * n * d * P + 8 * d**2 * P",
+        "F and F^T with 2P rows": "return 16 * n * d * P + 8 * d**2 * P + 2 * n**2",
+        "multiplications only": "return 6 * n * d * P + 4 * d**2 * P + n**2",
+    },
 }
 PLEASERS = {
     "solvers-ex-1": {
@@ -68,6 +81,11 @@ PLEASERS = {
             rate = 1 / torch.linalg.eigvalsh(X @ X.T * shared).max().item()
             r = convex.gated_sum(X, D, U) - y
             return shrink(U - rate * ((D * r) @ X), rate * beta)
+        """,
+    },
+    "solvers-ex-3": {
+        "right for few samples only": """
+            return 12 * n * d * P + 8 * d**2 * P + 2 * min(n, 14) * n
         """,
     },
 }
