@@ -1,9 +1,10 @@
 """Keep each chapter's .md and .ipynb in step, in the form in which jupytext and JupyterLab save.
 
 Run as ``python -m book.pairs``. The .md is the source: the .ipynb is written from it, without
-outputs and the same bytes each time, and the .md itself is brought into jupytext's form. A notebook
-that somebody edited by itself is not overwritten; ``KEEP=ipynb`` or ``KEEP=md`` says which side
-to keep, ``PAGES="kan"`` of which page.
+outputs and the same bytes each time, and the .md itself is brought into jupytext's form. Before its
+cells the .ipynb has one more, which makes it run anywhere (`book.first`). A notebook that somebody
+edited by itself is not overwritten; ``KEEP=ipynb`` or ``KEEP=md`` says which side to keep,
+``PAGES="kan"`` of which page.
 """
 
 import copy
@@ -23,14 +24,14 @@ import nbformat
 from jupytext.config import load_jupytext_configuration_file
 from nbformat import NotebookNode
 
-from book import settings
+from book import first, settings
 
 ROOT = Path(__file__).resolve().parent.parent
 CHAPTERS = ROOT / "chapters"
 FORMAT = "md:myst"
 CONFIG = load_jupytext_configuration_file(str(ROOT / "pyproject.toml"))
 KERNEL = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
-WRITTEN = "runnable_papers"
+WRITTEN = first.KEY
 CHECKPOINTS = ".ipynb_checkpoints"
 CONFLICT = re.compile(r"^(<{7}|>{7}) ", re.MULTILINE)
 SHOWN = 5
@@ -69,7 +70,15 @@ def both(cells: list[NotebookNode], front: dict) -> tuple[str, str]:
         nb.metadata["jupytext"].pop(key, None)
     nb.metadata[WRITTEN] = {"cells": _mark(nb.cells)}
     _fold(nb.cells)
+    nb.cells.insert(0, first.cell())
     return text, nbformat.writes(nb, indent=1) + "\n"
+
+
+def _without_first(notebook: NotebookNode) -> int:
+    """Take out the first cell; how many there were."""
+    kept = [cell for cell in notebook.cells if not first.is_it(cell)]
+    number, notebook.cells = len(notebook.cells) - len(kept), kept
+    return number
 
 
 def _fold(cells: list[NotebookNode]) -> None:
@@ -125,12 +134,16 @@ class Pair:
         theirs: the .ipynb, as jupytext would save it; None where there is none, or one that a merge
             left with conflict markers.
         mark: what `make pairs` wrote into the .ipynb.
+        ahead: how many cells of the .ipynb are none of the .md's: 1 where it has the first cell.
+        spilled: whether the .md has it as well: some editors save it there.
     """
 
     source: Path
     mine: NotebookNode
     theirs: NotebookNode | None
     mark: str
+    ahead: int = 0
+    spilled: bool = False
 
     @classmethod
     def read(cls, source: Path) -> "Pair":
@@ -145,9 +158,10 @@ class Pair:
             line = text.count("\n", 0, marker.start()) + 1
             raise ValueError(f"{place(source)}:{line}: a conflict marker; resolve it here first")
         mine, target = jupytext.reads(text, FORMAT), source.with_suffix(".ipynb")
+        spilled = _without_first(mine)
         theirs = target.read_text(encoding="utf-8") if target.exists() else "<<<<<<< none"
         if CONFLICT.search(theirs):
-            return cls(source, mine, None, "")
+            return cls(source, mine, None, "", 0, bool(spilled))
         try:
             notebook = nbformat.reads(theirs, 4)
         except Exception as error:
@@ -161,9 +175,10 @@ class Pair:
                     f"{place(target)}: cell {number} has an attachment, which an .md cannot hold; "
                     f"put the picture into book/_static, or {_to_keep('md', source)}"
                 )
+        ahead = _without_first(notebook)
         mark = notebook.metadata.get(WRITTEN, {}).get("cells", "")
         saved = jupytext.reads(jupytext.writes(notebook, FORMAT, config=CONFIG), FORMAT)
-        return cls(source, mine, saved, mark)
+        return cls(source, mine, saved, mark, ahead, bool(spilled))
 
     @property
     def in_step(self) -> bool:
@@ -186,7 +201,8 @@ class Pair:
             elif kind != "equal":
                 what = "differs" if kind == "replace" else "is only in the .ipynb"
                 old = {line for cell in mine[i:j] for line in cell[1].splitlines()}
-                lines += [f"cell {n + 1} {what}: {_first(theirs[n], old)}" for n in range(k, m)]
+                ahead = 1 + self.ahead
+                lines += [f"cell {n + ahead} {what}: {_first(theirs[n], old)}" for n in range(k, m)]
         return lines or ["only metadata of cells, such as tags, differ"]
 
     @property
@@ -241,8 +257,12 @@ def follow(pages: Iterable[Path]) -> dict[Path, str]:
             continue
         if pair.edited:
             faults[source] = pair.complaint
-        elif not pair.in_step:
-            _write(source.with_suffix(".ipynb"), pair.texts()[1])
+            continue
+        text, notebook = pair.texts()
+        if pair.spilled:
+            _write(source, text)
+        if not pair.in_step:
+            _write(source.with_suffix(".ipynb"), notebook)
     return faults
 
 
