@@ -1,10 +1,10 @@
 """Keep each chapter's .md and .ipynb in step, in the form in which jupytext and JupyterLab save.
 
 Run as ``python -m book.pairs``. The .md is the source: the .ipynb is written from it, without
-outputs and the same bytes each time, and the .md itself is brought into jupytext's form. Before its
-cells the .ipynb has one more, which makes it run anywhere (`book.first`). A notebook that somebody
-edited by itself is not overwritten; ``KEEP=ipynb`` or ``KEEP=md`` says which side to keep,
-``PAGES="kan"`` of which page.
+outputs and the same bytes each time, and the .md itself is brought into jupytext's form. The .ipynb
+begins with one more cell, which makes it run anywhere (`book.first`), and its text is Markdown that
+every tool shows (`book.plain`). A notebook that somebody edited by itself is not overwritten;
+``KEEP=ipynb`` or ``KEEP=md`` says which side to keep, ``PAGES="kan"`` of which page.
 """
 
 import copy
@@ -24,7 +24,7 @@ import nbformat
 from jupytext.config import load_jupytext_configuration_file
 from nbformat import NotebookNode
 
-from book import first, settings
+from book import first, plain, settings
 
 ROOT = Path(__file__).resolve().parent.parent
 CHAPTERS = ROOT / "chapters"
@@ -52,10 +52,11 @@ def sources() -> list[Path]:
     return sorted(p for p in found if CHECKPOINTS not in p.parts)
 
 
-def both(cells: list[NotebookNode], front: dict) -> tuple[str, str]:
+def both(cells: list[NotebookNode], front: dict, page: str = "") -> tuple[str, str]:
     """The texts of a pair's .md and .ipynb, as they are committed.
 
     Args:
+        page: its name, such as "kan/bases".
         front: the notebook's metadata, as the .md has it in its front matter.
     """
     kept = {k: v for k, v in copy.deepcopy(front).items() if k not in ("language_info", WRITTEN)}
@@ -68,7 +69,11 @@ def both(cells: list[NotebookNode], front: dict) -> tuple[str, str]:
     text = jupytext.writes(nb, FORMAT, config=CONFIG)
     for key in ("text_representation", "notebook_metadata_filter", "cell_metadata_filter"):
         nb.metadata["jupytext"].pop(key, None)
-    nb.metadata[WRITTEN] = {"cells": _mark(nb.cells)}
+    mark = _mark(nb.cells)
+    texts = [cell for cell in nb.cells if cell.cell_type == "markdown"]
+    for cell, source in zip(texts, plain.plain([cell.source for cell in texts], page)):
+        cell.source = source
+    nb.metadata[WRITTEN] = {"cells": mark, "shown": _mark(nb.cells)}
     _fold(nb.cells)
     nb.cells.insert(0, first.cell())
     return text, nbformat.writes(nb, indent=1) + "\n"
@@ -120,6 +125,13 @@ def _mark(cells: list[NotebookNode]) -> str:
     return _digest(json.dumps(_content(cells), sort_keys=True))
 
 
+def _restore(notebook: NotebookNode) -> None:
+    """Bring text back into the .md's form."""
+    for cell in notebook.cells:
+        if cell.cell_type == "markdown":
+            cell.source = plain.myst(cell.source)
+
+
 def place(file: Path) -> Path:
     """A file as messages name it."""
     return file.relative_to(ROOT) if file.is_relative_to(ROOT) else file
@@ -133,7 +145,7 @@ class Pair:
         mine: the .md as a notebook.
         theirs: the .ipynb, as jupytext would save it; None where there is none, or one that a merge
             left with conflict markers.
-        mark: what `make pairs` wrote into the .ipynb.
+        untouched: whether the .ipynb is as `make pairs` wrote it, or as it was in the .md then.
         ahead: how many cells of the .ipynb are none of the .md's: 1 where it has the first cell.
         spilled: whether the .md has it as well: some editors save it there.
     """
@@ -141,7 +153,7 @@ class Pair:
     source: Path
     mine: NotebookNode
     theirs: NotebookNode | None
-    mark: str
+    untouched: bool = False
     ahead: int = 0
     spilled: bool = False
 
@@ -159,9 +171,10 @@ class Pair:
             raise ValueError(f"{place(source)}:{line}: a conflict marker; resolve it here first")
         mine, target = jupytext.reads(text, FORMAT), source.with_suffix(".ipynb")
         spilled = _without_first(mine)
+        _restore(mine)
         theirs = target.read_text(encoding="utf-8") if target.exists() else "<<<<<<< none"
         if CONFLICT.search(theirs):
-            return cls(source, mine, None, "", 0, bool(spilled))
+            return cls(source, mine, None, spilled=bool(spilled))
         try:
             notebook = nbformat.reads(theirs, 4)
         except Exception as error:
@@ -176,9 +189,18 @@ class Pair:
                     f"put the picture into book/_static, or {_to_keep('md', source)}"
                 )
         ahead = _without_first(notebook)
-        mark = notebook.metadata.get(WRITTEN, {}).get("cells", "")
+        marks = notebook.metadata.get(WRITTEN, {})
         saved = jupytext.reads(jupytext.writes(notebook, FORMAT, config=CONFIG), FORMAT)
-        return cls(source, mine, saved, mark, ahead, bool(spilled))
+        untouched = _mark(saved.cells) == marks.get("shown")
+        _restore(saved)
+        untouched |= _mark(saved.cells) == marks.get("cells")
+        for number, cell in enumerate(saved.cells, start=1 + ahead):
+            if cell.cell_type == "markdown" and (rest := plain.broken(cell.source)):
+                raise ValueError(
+                    f"{place(target)}: cell {number} has {rest} without what belongs to it; put it "
+                    f"back, or {_to_keep('md', source)}"
+                )
+        return cls(source, mine, saved, untouched, ahead, bool(spilled))
 
     @property
     def in_step(self) -> bool:
@@ -190,7 +212,7 @@ class Pair:
         """How the .ipynb differs from the .md, if it is not as `make pairs` wrote it: a line a
         cell; none where the two are in step, or the .ipynb is only behind.
         """
-        if self.theirs is None or self.in_step or self.mark == _mark(self.theirs.cells):
+        if self.theirs is None or self.in_step or self.untouched:
             return []
         mine, theirs = (_content(notebook.cells) for notebook in (self.mine, self.theirs))
         texts = [[cell[1] for cell in cells] for cells in (mine, theirs)]
@@ -222,7 +244,7 @@ class Pair:
     def texts(self, keep: str = "") -> tuple[str, str]:
         """Both files as they are committed."""
         chosen = self.theirs if keep == "ipynb" and self.edited else self.mine
-        return both(chosen.cells, self.mine.metadata)
+        return both(chosen.cells, self.mine.metadata, _name(self.source))
 
 
 def _first(cell: tuple, known: Iterable[str] = ()) -> str:
@@ -231,8 +253,12 @@ def _first(cell: tuple, known: Iterable[str] = ()) -> str:
     return f"{next((line for line in lines if line not in known), lines[0])[:70]!r}"
 
 
+def _name(source: Path) -> str:
+    return source.relative_to(CHAPTERS).with_suffix("").as_posix()
+
+
 def _to_keep(side: str, source: Path) -> str:
-    name = source.relative_to(CHAPTERS).with_suffix("").as_posix()
+    name = _name(source)
     return f'to keep the {side}: make pairs KEEP={side} PAGES="{name}"'
 
 
@@ -280,7 +306,7 @@ def bring_into_step(source: Path, keep: str = "") -> None:
     except ValueError:
         if keep != "md":
             raise
-        pair = Pair(source, jupytext.reads(source.read_text(encoding="utf-8"), FORMAT), None, "")
+        pair = Pair(source, jupytext.reads(source.read_text(encoding="utf-8"), FORMAT), None)
     if pair.edited and not keep:
         raise ValueError(pair.complaint)
     text, notebook = pair.texts(keep)
@@ -302,7 +328,7 @@ def main() -> int:
         return 1
     status = 0
     for source in sources():
-        if names and source.relative_to(CHAPTERS).with_suffix("").as_posix() not in names:
+        if names and _name(source) not in names:
             continue
         try:
             bring_into_step(source, keep)

@@ -34,6 +34,7 @@ def lab(tmp_path):
     environment |= {"JUPYTER_CONFIG_DIR": str(tmp_path / "config"), "HOME": str(tmp_path)}
     environment["JUPYTERLAB_SETTINGS_DIR"] = str(tmp_path / "settings")
     command = [Path(sys.executable).parent / "jupyter", "lab", "--no-browser", "--allow-root"]
+    command += ["--ServerApp.contents_manager_class=book.lab.Contents"]  # as `make lab` does
     command += [f"--IdentityProvider.token={TOKEN}", "--ServerApp.port=0", str(tmp_path)]
     log = tmp_path / "lab.log"
     with log.open("w") as stream:
@@ -147,6 +148,8 @@ def test_opening_running_and_saving_is_no_edit(browser, lab, tmp_path, monkeypat
     page = opened(browser, lab, PAIR[1])
     text, notebook = (tmp_path / file for file in PAIR)
     before = notebook.stat().st_mtime_ns
+    for way in ("arxiv.org/abs/", ".ipynb"):  # citations and links to chapters open something
+        page.locator(f".jp-MarkdownCell a[href*='{way}']").first.wait_for(state="attached")
     page.locator(".jp-CodeCell .jp-InputArea").first.click()
     run(page, "Run Selected Cell")
     page.locator(".jp-InputPrompt", has_text="[1]").first.wait_for()

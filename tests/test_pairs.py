@@ -150,6 +150,29 @@ class TestMakePairs:
         assert "find_the_book" in self.md.read_text() and pairs.follow([self.md]) == {}
         assert self.md.read_bytes() == before and pairs.committed(self.md)
 
+    def test_an_edit_of_plain_markdown_is_kept(self, monkeypatch):
+        change(self.ipynb, "For every continuous", "For any continuous")
+        change(self.ipynb, "(Kolmogorov-Arnold representation)", "(Arnold)")
+        (line,) = pairs.Pair.read(self.md).edited
+        assert line.startswith("cell 6 differs: ")
+        before = self.md.read_text(encoding="utf-8").splitlines()
+        monkeypatch.setenv("KEEP", "ipynb")
+        assert pairs.main() == 0 and pairs.committed(self.md)
+        after = self.md.read_text(encoding="utf-8").splitlines()
+        changed = [new for old, new in zip(before, after, strict=True) if new != old]
+        assert changed[0] == "```{prf:theorem} Arnold" and len(changed) == 2
+
+    def test_a_form_that_an_edit_broke_is_named(self, capsys):
+        change(self.ipynb, "<!-- end -->", "")
+        assert pairs.main() == 1
+        assert "cell 2 has <!-- admonition" in capsys.readouterr().err
+
+    def test_another_page_s_new_title_is_no_edit(self, monkeypatch):
+        titles = {"kan/symbols": "Another title"}
+        monkeypatch.setattr(pairs.plain, "book", lambda: (titles, pairs.plain.labels("", "")))
+        assert not pairs.committed(self.md) and pairs.Pair.read(self.md).edited == []
+        assert pairs.main() == 0 and "[Another title](kan/symbols.ipynb" in self.ipynb.read_text()
+
     def test_front_matter_is_kept(self):
         change(self.md, "kernelspec:", "myst:\n  substitutions:\n    key: value\nkernelspec:")
         for _ in range(2):
