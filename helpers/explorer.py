@@ -1,5 +1,7 @@
 """Sliders in three lives: widgets on a live kernel, recorded frames on a page, one in a PDF."""
 
+import asyncio
+import contextlib
 import html
 import inspect
 import itertools
@@ -17,7 +19,8 @@ from helpers.runtime import recording
 
 METADATA = "runnable-papers-explore"
 BUDGET = 96
-SLOW = 0.2
+SLOW = 0.2  # seconds
+PAUSE, AHEAD = 0.03, 6
 
 
 def explore(**knobs_given) -> Callable:
@@ -66,6 +69,7 @@ class Explorer:
         self.first: Figure | None = None  # as drawn for the default setting
         self.errors: list[str] = []
         self._drawn: dict[str, str] = {}
+        self._task: asyncio.Task | None = None
         sizes = {knob.name: len(knob.values) for knob in self.knobs}
         if (total := len(self.settings)) > BUDGET:
             product = " x ".join(f"{size} {name}" for name, size in sizes.items())
@@ -118,32 +122,49 @@ class Explorer:
             f"{script * bool(shown)}"
             f"<figcaption>{html.escape(self.caption)}</figcaption></figure>"
         )
-        self.summary = {
-            "name": self.name,
-            "knobs": {knob.name: knob.addresses for knob in self.knobs},
-            "settings": len(markups),
-            "frames": len(set(markups)),
-            "format": self.kind,
-            "bytes": frames.weight(markup),
-            "errors": self.errors,
-        }
+        self.summary = {"name": self.name, "knobs": {k.name: k.addresses for k in self.knobs}}
+        self.summary |= {"settings": len(markups), "frames": len(set(markups))}
+        self.summary |= {"format": self.kind, "bytes": frames.weight(markup), "errors": self.errors}
         return markup
 
     def _live(self) -> dict:
         """Widgets over the memo of frames; a slow figure is redrawn on release only."""
-        started = time.perf_counter()
-        self.picture = ipywidgets.HTML(self.frame(self.start))
-        fast = time.perf_counter() - started < SLOW
-        self.controls = {knob.name: knob.widget(continuous=fast) for knob in self.knobs}
-        status = ipywidgets.Label("")
+        self.controls = {knob.name: knob.widget() for knob in self.knobs}
+        self.picture, status = ipywidgets.HTML(self.frame(self.start)), ipywidgets.Label("")
 
-        def redraw(_change) -> None:
-            status.value = "drawing …"
-            self.picture.value = self.frame({n: c.value for n, c in self.controls.items()})
+        def redraw(_change=None) -> None:
+            here, status.value = {n: c.value for n, c in self.controls.items()}, "drawing …"
+            self.picture.value = self._timed(here)
             status.value = ""
+            with contextlib.suppress(RuntimeError):  # outside of a kernel nothing idles
+                loop = asyncio.get_running_loop()
+                if self._task:
+                    self._task.cancel()
+                self._task = loop.create_task(self._draw_ahead(here))
 
         for control in self.controls.values():
             control.observe(redraw, names="value")
+        redraw()
         row = ipywidgets.HBox([*self.controls.values(), status], layout={"flex_flow": "row wrap"})
         caption = ipywidgets.HTML(f"<em>{html.escape(self.caption)}</em>")
         return ipywidgets.VBox([row, self.picture, caption])._repr_mimebundle_()
+
+    def _timed(self, setting: dict) -> str:
+        """A frame; sliders follow a drag as long as new ones come fast."""
+        began, known = time.perf_counter(), len(self._drawn)
+        markup = self.frame(setting)
+        if len(self._drawn) > known:
+            for control in self.controls.values():
+                control.continuous_update = time.perf_counter() - began < SLOW
+        return markup
+
+    async def _draw_ahead(self, here: dict) -> None:
+        """Draw the settings nearest to this one while the kernel idles, until a control moves."""
+
+        def steps(there: dict) -> int:
+            places = ((k.values.index(s[k.name]) for s in (here, there)) for k in self.knobs)
+            return sum(abs(a - b) for a, b in places)
+
+        for setting in sorted(self.settings, key=steps)[1 : 1 + AHEAD]:
+            await asyncio.sleep(PAUSE)
+            self._timed(setting)

@@ -1,9 +1,11 @@
 """Sliders: knobs, frames, the three lives, errors."""
 
 import ast
+import asyncio
 import json
 import math
 import re
+import time
 
 import matplotlib.pyplot as plt
 import pytest
@@ -72,7 +74,7 @@ def test_live_widgets_are_of_the_same_kinds():
 
     long = "a label in many words, all of which must be readable"
     given = {"a": [0, 1], "b": knob((0, 9), long, symbol="β"), "c": list("pqrst"), "d": False}
-    made = [k.widget(continuous=True) for k in knobs.read(draw, given)]
+    made = [k.widget() for k in knobs.read(draw, given)]
     kinds = [type(widget).__name__ for widget in made]
     assert kinds == ["ToggleButtons", "SelectionSlider", "Dropdown", "Checkbox"]
     assert made[1].description == f"{long} β"
@@ -260,6 +262,51 @@ def test_the_live_life_remembers_what_it_drew(shown, monkeypatch):
     live.controls["power"].value = 2
     live.controls["power"].value = 3
     assert drawn == [3]
+
+
+def live_figure(monkeypatch, seconds=0.0):
+    """A figure of two knobs on a live kernel; the settings that it draws, one by one."""
+    monkeypatch.delenv("BOOK_RECORD", raising=False)
+    drawn = []
+
+    def counted(power=2, colour="red"):
+        """Counts its drawings."""
+        drawn.append((power, colour))
+        time.sleep(seconds)
+        curve(power)
+
+    explore(power=(1, 9), colour=["red", "blue"])(counted)
+    return counted.explorer, drawn
+
+
+def test_the_nearest_settings_are_drawn_while_the_kernel_idles(shown, monkeypatch):
+    """So that the next step of a slider shows a frame that is there."""
+
+    async def kernel():
+        live, drawn = live_figure(monkeypatch)
+        await live._task
+        near = drawn[1:]
+        assert set(near[:3]) == {(1, "red"), (3, "red"), (2, "blue")} and len(near) == 6
+        live.controls["power"].value = 8
+        before = live._task
+        live.controls["power"].value = 3
+        with pytest.raises(asyncio.CancelledError):
+            await before
+        await live._task
+        assert len(drawn) == len(set(drawn)) and (9, "red") not in drawn
+        assert {(4, "red"), (2, "red"), (3, "blue"), (4, "blue")} <= set(drawn)
+
+    asyncio.run(kernel())
+
+
+@pytest.mark.parametrize(("seconds", "follows"), [(0.0, True), (0.3, False)])
+def test_a_slider_follows_a_drag_where_frames_come_fast(shown, monkeypatch, seconds, follows):
+    """A slow first frame, which loads fonts and tries formats, does not decide it."""
+    monkeypatch.setattr(explorer.frames, "best_format", lambda figure: time.sleep(0.3) or "svg")
+    live, _ = live_figure(monkeypatch, seconds)
+    assert live.controls["power"].continuous_update
+    live.controls["power"].value = 3
+    assert live.controls["power"].continuous_update == follows
 
 
 def test_a_plain_figure_needs_no_knobs(shown):
