@@ -5,7 +5,6 @@ import asyncio
 import json
 import math
 import re
-import time
 
 import matplotlib.pyplot as plt
 import pytest
@@ -264,7 +263,7 @@ def test_the_live_life_remembers_what_it_drew(shown, monkeypatch):
     assert drawn == [3]
 
 
-def live_figure(monkeypatch, seconds=0.0):
+def live_figure(monkeypatch):
     """A figure of two knobs on a live kernel; the settings that it draws, one by one."""
     monkeypatch.delenv("BOOK_RECORD", raising=False)
     drawn = []
@@ -272,7 +271,6 @@ def live_figure(monkeypatch, seconds=0.0):
     def counted(power=2, colour="red"):
         """Counts its drawings."""
         drawn.append((power, colour))
-        time.sleep(seconds)
         curve(power)
 
     explore(power=(1, 9), colour=["red", "blue"])(counted)
@@ -299,11 +297,11 @@ def test_the_nearest_settings_are_drawn_while_the_kernel_idles(shown, monkeypatc
     asyncio.run(kernel())
 
 
-@pytest.mark.parametrize(("seconds", "follows"), [(0.0, True), (0.3, False)])
-def test_a_slider_follows_a_drag_where_frames_come_fast(shown, monkeypatch, seconds, follows):
-    """A slow first frame, which loads fonts and tries formats, does not decide it."""
-    monkeypatch.setattr(explorer.frames, "best_format", lambda figure: time.sleep(0.3) or "svg")
-    live, _ = live_figure(monkeypatch, seconds)
+@pytest.mark.parametrize(("slow", "follows"), [(1e9, True), (0.0, False)])
+def test_a_slider_follows_a_drag_where_frames_come_fast(shown, monkeypatch, slow, follows):
+    """The first frame, which loads fonts and tries formats, does not decide it."""
+    monkeypatch.setattr(explorer, "SLOW", slow)
+    live, _ = live_figure(monkeypatch)
     assert live.controls["power"].continuous_update
     live.controls["power"].value = 3
     assert live.controls["power"].continuous_update == follows
