@@ -139,7 +139,7 @@ def test_pages_link_to_a_repository_that_there_is(tmp_path, monkeypatch, address
     """The pages that name it, and the theme's buttons."""
     monkeypatch.syspath_prepend(ROOT / "book" / "_ext")
     monkeypatch.setattr(settings, "repository", lambda: address)
-    for page in ("about", "how-to"):
+    for page in ("about", "how-to", "teach"):
         shutil.copy(ROOT / "book" / f"{page}.md", tmp_path)
     options = {
         "extensions": ["myst_parser", "address"],
