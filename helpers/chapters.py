@@ -95,8 +95,11 @@ def _find(name: str) -> Path:
     folder = source(REPOSITORY / "chapters", INSTALLED / "chapters")
     path = folder / f"{name}.md"
     if not path.is_file():
-        pages = (p for p in folder.rglob("*.md") if ".ipynb_checkpoints" not in p.parts)
-        known = sorted(p.relative_to(folder).with_suffix("").as_posix() for p in pages)
+        known = sorted(
+            p.relative_to(folder).with_suffix("").as_posix()
+            for p in folder.rglob("*.md")
+            if ".ipynb_checkpoints" not in p.parts
+        )
         near = difflib.get_close_matches(name, known, n=1)
         hint = f"did you mean {near[0]!r}? " if near else ""
         raise ModuleNotFoundError(

@@ -60,7 +60,6 @@ def claim(
         ValueError: no bar or several, an empty range, a reason or a control that is missing or
             superfluous, or a measurement that is not one finite number.
     """
-    title = paper(key)["title"]
     where = f"claim({key!r})"
     bar = _bar(where, at_least, at_most, between)
     value = _finite(where, "measured", measured)
@@ -74,7 +73,7 @@ def claim(
         raise ValueError(f"{where}: a control goes with a claim that holds")
     if asks not in ASKS:
         raise ValueError(f"{where}: asks={asks!r}; it is 'paper' or 'ours'")
-    record = {"key": key, "title": title, "says": says, "measured": value, **bar}
+    record = {"key": key, "title": paper(key)["title"], "says": says, "measured": value, **bar}
     record |= {"controls": controls, "rivals": rivals, "asks": asks, "holds": passes(bar, value)}
     record |= {"reproduces": reproduces, "because": because, "seed": book_seed()}
     record["anchor"] = f"claim-{key}-{zlib.crc32(says.encode()):08x}"

@@ -119,8 +119,7 @@ class Explorer:
         markup = (
             f'<figure class="explore" id="{self.name}">'
             f'<div class="explore-frame" role="img" aria-label="{alt}">{first}</div>'
-            f"{script * bool(shown)}"
-            f"<figcaption>{html.escape(self.caption)}</figcaption></figure>"
+            f"{script * bool(shown)}<figcaption>{html.escape(self.caption)}</figcaption></figure>"
         )
         self.summary = {"name": self.name, "knobs": {k.name: k.addresses for k in self.knobs}}
         self.summary |= {"settings": len(markups), "frames": len(set(markups))}
@@ -160,11 +159,10 @@ class Explorer:
 
     async def _draw_ahead(self, here: dict) -> None:
         """Draw the settings nearest to this one while the kernel idles, until a control moves."""
-
-        def steps(there: dict) -> int:
-            places = ((k.values.index(s[k.name]) for s in (here, there)) for k in self.knobs)
-            return sum(abs(a - b) for a, b in places)
-
-        for setting in sorted(self.settings, key=steps)[1 : 1 + AHEAD]:
+        places = [(knob.name, knob.values.index) for knob in self.knobs]
+        nearest = sorted(
+            self.settings, key=lambda s: sum(abs(at(s[n]) - at(here[n])) for n, at in places)
+        )
+        for setting in nearest[1 : 1 + AHEAD]:
             await asyncio.sleep(PAUSE)
             self._timed(setting)

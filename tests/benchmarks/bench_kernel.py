@@ -17,6 +17,7 @@ from tests.install_chromium import chromium
 from tests.test_lab import idle, opened, run, serving
 
 STEPS = 6
+READ = 5_000  # milliseconds before a slider is touched
 PAUSES = {"two steps a second": 500, "as fast as the picture changes": 0}
 MEDIAN, LATE = 100, 250  # milliseconds
 PRESS = """async ([box, pause, steps]) => {
@@ -74,6 +75,7 @@ def step_times(browser, lab: str, name: str) -> dict[str, list[list[float]]]:
         ".some(prompt => prompt.innerText.includes('[*]'))"
     )
     idle(page)
+    page.wait_for_timeout(READ)
     boxes = page.locator(".jp-OutputArea .widget-vbox:has(.noUi-handle)").all()
     found = {pace: [] for pace in PAUSES}
     for box in boxes:
