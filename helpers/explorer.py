@@ -159,10 +159,10 @@ class Explorer:
 
     async def _draw_ahead(self, here: dict) -> None:
         """Draw the settings nearest to this one while the kernel idles, until a control moves."""
-        places = [(knob.name, knob.values.index) for knob in self.knobs]
-        nearest = sorted(
-            self.settings, key=lambda s: sum(abs(at(s[n]) - at(here[n])) for n, at in places)
-        )
-        for setting in nearest[1 : 1 + AHEAD]:
-            await asyncio.sleep(PAUSE)
+        known, at = -1, [(knob.name, knob.values.index) for knob in self.knobs]
+        near = sorted(self.settings, key=lambda s: sum(abs(i(s[n]) - i(here[n])) for n, i in at))
+        for setting in near[1 : 1 + AHEAD]:
+            if len(self._drawn) > known:
+                await asyncio.sleep(PAUSE)
+            known = len(self._drawn)
             self._timed(setting)
