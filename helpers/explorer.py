@@ -19,8 +19,7 @@ from helpers.runtime import recording
 
 METADATA = "runnable-papers-explore"
 BUDGET = 96
-SLOW = 0.2  # seconds
-PAUSE, AHEAD = 0.03, 6
+SLOW, PAUSE, AHEAD = 0.2, 0.03, (1, -1, 2, -2, 3)  # seconds; seconds; steps
 
 
 def explore(**knobs_given) -> Callable:
@@ -55,6 +54,8 @@ def explore(**knobs_given) -> Callable:
 class Explorer:
     """A drawing function with its knobs, and the frames drawn so far."""
 
+    _task: asyncio.Task | None = None
+
     def __init__(self, draw: Callable, given: dict) -> None:
         self.draw = draw
         self.name = draw.__name__
@@ -69,7 +70,6 @@ class Explorer:
         self.first: Figure | None = None  # as drawn for the default setting
         self.errors: list[str] = []
         self._drawn: dict[str, str] = {}
-        self._task: asyncio.Task | None = None
         sizes = {knob.name: len(knob.values) for knob in self.knobs}
         if (total := len(self.settings)) > BUDGET:
             product = " x ".join(f"{size} {name}" for name, size in sizes.items())
@@ -159,10 +159,10 @@ class Explorer:
 
     async def _draw_ahead(self, here: dict) -> None:
         """Draw the settings nearest to this one while the kernel idles, until a control moves."""
-        known, at = -1, [(knob.name, knob.values.index) for knob in self.knobs]
-        near = sorted(self.settings, key=lambda s: sum(abs(i(s[n]) - i(here[n])) for n, i in at))
-        for setting in near[1 : 1 + AHEAD]:
-            if len(self._drawn) > known:
-                await asyncio.sleep(PAUSE)
-            known = len(self._drawn)
-            self._timed(setting)
+        known, at = -1, {knob.name: knob.values.index(here[knob.name]) for knob in self.knobs}
+        for step, knob in itertools.product(AHEAD, self.knobs):
+            if 0 <= at[knob.name] + step < len(knob.values):
+                if len(self._drawn) > known:
+                    await asyncio.sleep(PAUSE)
+                known = len(self._drawn)
+                self._timed(here | {knob.name: knob.values[at[knob.name] + step]})

@@ -8,9 +8,10 @@ import re
 
 import matplotlib.pyplot as plt
 import pytest
+import torch
 
 from book import execute
-from helpers import COLORS, chapters, explore, explorer, frames, knob, knobs
+from helpers import COLORS, chapters, explore, explorer, frames, knob, knobs, live
 from helpers.explorer import Explorer
 
 
@@ -284,7 +285,7 @@ def test_the_nearest_settings_are_drawn_while_the_kernel_idles(shown, monkeypatc
         live, drawn = live_figure(monkeypatch)
         await live._task
         near = drawn[1:]
-        assert set(near[:3]) == {(1, "red"), (3, "red"), (2, "blue")} and len(near) == 6
+        assert set(near[:3]) == {(1, "red"), (3, "red"), (2, "blue")} and len(near) == 5
         live.controls["power"].value = 8
         before = live._task
         live.controls["power"].value = 3
@@ -292,7 +293,27 @@ def test_the_nearest_settings_are_drawn_while_the_kernel_idles(shown, monkeypatc
             await before
         await live._task
         assert len(drawn) == len(set(drawn)) and (9, "red") not in drawn
-        assert {(4, "red"), (2, "red"), (3, "blue"), (4, "blue")} <= set(drawn)
+        assert {(4, "red"), (2, "red"), (3, "blue"), (5, "red")} <= set(drawn)
+
+    asyncio.run(kernel())
+
+
+def test_a_live_figure_s_next_settings_are_drawn_ahead_too(shown, monkeypatch):
+    monkeypatch.delenv("BOOK_RECORD", raising=False)
+
+    async def kernel():
+        @live(height=knob((0.0, 1.0), "height"), width=knob((0.0, 1.0), "width"))
+        def line(height=0.5, width=0.5):
+            """A line."""
+            _, ax = plt.subplots()
+            ax.plot([0, 1], torch.stack([height, width]))
+            ax.set(xlim=(0, 1), ylim=(0, 1))
+
+        figure = line.live
+        await figure._task
+        before = len(figure._drawn)
+        figure.controls["height"].value = figure.knobs[0].values[figure.knobs[0].start + 1]
+        assert len(figure._drawn) == before > 9
 
     asyncio.run(kernel())
 
