@@ -79,7 +79,8 @@ serve: .venv/installed-book
 
 lab: .venv/installed-lab
 	@$(BIN)/python -m book.pairs
-	$(BIN)/jupyter lab --ServerApp.root_dir=. --LabApp.default_url=/lab/tree/chapters
+	$(BIN)/jupyter lab --ServerApp.root_dir=. --LabApp.default_url=/lab/tree/chapters \
+	  --ServerApp.contents_manager_class=book.lab.Contents
 
 test: .venv/installed-book .venv/installed-lab .venv/installed-test .venv/installed-course
 	@$(BIN)/python -m tests.install_chromium

@@ -20,7 +20,7 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 from nbgrader.apps import NbGraderAPI
 from traitlets.config import PyFileConfigLoader
 
-from book import execute, exercises, pairs, settings
+from book import execute, exercises, first, pairs, settings
 
 COURSE = "_build/course"
 SCHEMA = {"schema_version": 3, "task": False}
@@ -70,6 +70,10 @@ The cells below have the definitions of the chapter that the exercises use. They
 newer and the book's package, which came with the course:
 `pip install runnable_papers-{version}-py3-none-any.whl`.
 """
+WHEEL = (
+    "install it with `%pip install` and the name of the file that came with the course, "
+    "runnable_papers-{version}-py3-none-any.whl, then restart the kernel"
+)
 EXERCISE = re.compile(r"^```\{exercise\} *(.*)\n(?::.*\n)*([\s\S]*?)^```$", re.MULTILINE)
 DROPDOWN = re.compile(r"^:::\{dropdown\} *(.*)\n([\s\S]*?)^:::$", re.MULTILINE)
 VERSION = metadata.version("runnable-papers")
@@ -90,6 +94,8 @@ def notebook(page: Path, folder: Path | None = None) -> NotebookNode:
     title = re.search(r"^# (.*)", text, re.MULTILINE)[1]
     slug = "-".join(name.with_suffix("").parts)
     cells = [new_markdown_cell(ABOUT.format(title=title, version=VERSION), id=f"{slug}-about")]
+    cells.append(first.cell(WHEEL.format(version=VERSION)))
+    cells[-1].metadata["nbgrader"] = LOCKED | {"grade_id": f"{slug}-first"}
     for number, source in enumerate(exercises.scaffold(page, code)):
         cells.append(_code(source, LOCKED | {"grade_id": f"{slug}-given-{number}"}))
     for e in asked:
@@ -123,17 +129,23 @@ def readable(text: str, page: str) -> str:
     return ROLE.sub(lambda m: f"({m[1]})", text)
 
 
-def package(root: Path) -> None:
-    """Build what learners install, the wheel, and unpack it for grading: chapters with stubs."""
-    for old in root.glob("*.whl"):
+def wheel(folder: Path) -> Path:
+    """Build the book's package, with stubs in its chapters, into a folder; the wheel's place."""
+    for old in folder.glob("*.whl"):
         old.unlink()
-    command = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(root.resolve())]
+    command = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", folder.resolve()]
     built = subprocess.run(command, cwd=pairs.ROOT, capture_output=True, text=True)
     if built.returncode:
         raise RuntimeError(f"the wheel was not built: {built.stderr}")
+    return next(folder.glob("*.whl"))
+
+
+def package(root: Path) -> None:
+    """Build what learners install, the wheel, and unpack it for grading."""
+    built = wheel(root)
     shutil.rmtree(root / "grading", ignore_errors=True)
-    with ZipFile(next(root.glob("*.whl"))) as wheel:
-        wheel.extractall(root / "grading")
+    with ZipFile(built) as archive:
+        archive.extractall(root / "grading")
 
 
 def api(root: Path) -> NbGraderAPI:

@@ -1,9 +1,10 @@
 """Keep each chapter's .md and .ipynb in step, in the form in which jupytext and JupyterLab save.
 
 Run as ``python -m book.pairs``. The .md is the source: the .ipynb is written from it, without
-outputs and the same bytes each time, and the .md itself is brought into jupytext's form. A notebook
-that somebody edited by itself is not overwritten; ``KEEP=ipynb`` or ``KEEP=md`` says which side
-to keep, ``PAGES="kan"`` of which page.
+outputs and the same bytes each time, and the .md itself is brought into jupytext's form. The .ipynb
+begins with one more cell, which makes it run anywhere (`book.first`), and its text is Markdown that
+every tool shows (`book.plain`). A notebook that somebody edited by itself is not overwritten;
+``KEEP=ipynb`` or ``KEEP=md`` says which side to keep, ``PAGES="kan"`` of which page.
 """
 
 import copy
@@ -23,14 +24,14 @@ import nbformat
 from jupytext.config import load_jupytext_configuration_file
 from nbformat import NotebookNode
 
-from book import settings
+from book import first, plain, settings
 
 ROOT = Path(__file__).resolve().parent.parent
 CHAPTERS = ROOT / "chapters"
 FORMAT = "md:myst"
 CONFIG = load_jupytext_configuration_file(str(ROOT / "pyproject.toml"))
 KERNEL = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
-WRITTEN = "runnable_papers"
+WRITTEN = first.KEY
 CHECKPOINTS = ".ipynb_checkpoints"
 CONFLICT = re.compile(r"^(<{7}|>{7}) ", re.MULTILINE)
 SHOWN = 5
@@ -51,10 +52,11 @@ def sources() -> list[Path]:
     return sorted(p for p in found if CHECKPOINTS not in p.parts)
 
 
-def both(cells: list[NotebookNode], front: dict) -> tuple[str, str]:
+def both(cells: list[NotebookNode], front: dict, page: str = "") -> tuple[str, str]:
     """The texts of a pair's .md and .ipynb, as they are committed.
 
     Args:
+        page: its name, such as "kan/bases".
         front: the notebook's metadata, as the .md has it in its front matter.
     """
     kept = {k: v for k, v in copy.deepcopy(front).items() if k not in ("language_info", WRITTEN)}
@@ -67,9 +69,21 @@ def both(cells: list[NotebookNode], front: dict) -> tuple[str, str]:
     text = jupytext.writes(nb, FORMAT, config=CONFIG)
     for key in ("text_representation", "notebook_metadata_filter", "cell_metadata_filter"):
         nb.metadata["jupytext"].pop(key, None)
-    nb.metadata[WRITTEN] = {"cells": _mark(nb.cells)}
+    mark = _mark(nb.cells)
+    texts = [cell for cell in nb.cells if cell.cell_type == "markdown"]
+    for cell, source in zip(texts, plain.plain([cell.source for cell in texts], page)):
+        cell.source = source
+    nb.metadata[WRITTEN] = {"cells": mark, "shown": _mark(nb.cells)}
     _fold(nb.cells)
+    nb.cells.insert(0, first.cell())
     return text, nbformat.writes(nb, indent=1) + "\n"
+
+
+def _without_first(notebook: NotebookNode) -> int:
+    """Take out the first cell; how many there were."""
+    kept = [cell for cell in notebook.cells if not first.is_it(cell)]
+    number, notebook.cells = len(notebook.cells) - len(kept), kept
+    return number
 
 
 def _fold(cells: list[NotebookNode]) -> None:
@@ -111,6 +125,13 @@ def _mark(cells: list[NotebookNode]) -> str:
     return _digest(json.dumps(_content(cells), sort_keys=True))
 
 
+def _restore(notebook: NotebookNode) -> None:
+    """Bring text back into the .md's form."""
+    for cell in notebook.cells:
+        if cell.cell_type == "markdown":
+            cell.source = plain.myst(cell.source)
+
+
 def place(file: Path) -> Path:
     """A file as messages name it."""
     return file.relative_to(ROOT) if file.is_relative_to(ROOT) else file
@@ -124,13 +145,17 @@ class Pair:
         mine: the .md as a notebook.
         theirs: the .ipynb, as jupytext would save it; None where there is none, or one that a merge
             left with conflict markers.
-        mark: what `make pairs` wrote into the .ipynb.
+        untouched: whether the .ipynb is as `make pairs` wrote it, or as it was in the .md then.
+        ahead: how many cells of the .ipynb are none of the .md's: 1 where it has the first cell.
+        spilled: whether the .md has it as well: some editors save it there.
     """
 
     source: Path
     mine: NotebookNode
     theirs: NotebookNode | None
-    mark: str
+    untouched: bool = False
+    ahead: int = 0
+    spilled: bool = False
 
     @classmethod
     def read(cls, source: Path) -> "Pair":
@@ -145,9 +170,11 @@ class Pair:
             line = text.count("\n", 0, marker.start()) + 1
             raise ValueError(f"{place(source)}:{line}: a conflict marker; resolve it here first")
         mine, target = jupytext.reads(text, FORMAT), source.with_suffix(".ipynb")
+        spilled = _without_first(mine)
+        _restore(mine)
         theirs = target.read_text(encoding="utf-8") if target.exists() else "<<<<<<< none"
         if CONFLICT.search(theirs):
-            return cls(source, mine, None, "")
+            return cls(source, mine, None, spilled=bool(spilled))
         try:
             notebook = nbformat.reads(theirs, 4)
         except Exception as error:
@@ -161,9 +188,19 @@ class Pair:
                     f"{place(target)}: cell {number} has an attachment, which an .md cannot hold; "
                     f"put the picture into book/_static, or {_to_keep('md', source)}"
                 )
-        mark = notebook.metadata.get(WRITTEN, {}).get("cells", "")
+        ahead = _without_first(notebook)
+        marks = notebook.metadata.get(WRITTEN, {})
         saved = jupytext.reads(jupytext.writes(notebook, FORMAT, config=CONFIG), FORMAT)
-        return cls(source, mine, saved, mark)
+        untouched = _mark(saved.cells) == marks.get("shown")
+        _restore(saved)
+        untouched |= _mark(saved.cells) == marks.get("cells")
+        for number, cell in enumerate(saved.cells, start=1 + ahead):
+            if cell.cell_type == "markdown" and (rest := plain.broken(cell.source)):
+                raise ValueError(
+                    f"{place(target)}: cell {number} has {rest} without what belongs to it; put it "
+                    f"back, or {_to_keep('md', source)}"
+                )
+        return cls(source, mine, saved, untouched, ahead, bool(spilled))
 
     @property
     def in_step(self) -> bool:
@@ -175,7 +212,7 @@ class Pair:
         """How the .ipynb differs from the .md, if it is not as `make pairs` wrote it: a line a
         cell; none where the two are in step, or the .ipynb is only behind.
         """
-        if self.theirs is None or self.in_step or self.mark == _mark(self.theirs.cells):
+        if self.theirs is None or self.in_step or self.untouched:
             return []
         mine, theirs = (_content(notebook.cells) for notebook in (self.mine, self.theirs))
         texts = [[cell[1] for cell in cells] for cells in (mine, theirs)]
@@ -186,7 +223,8 @@ class Pair:
             elif kind != "equal":
                 what = "differs" if kind == "replace" else "is only in the .ipynb"
                 old = {line for cell in mine[i:j] for line in cell[1].splitlines()}
-                lines += [f"cell {n + 1} {what}: {_first(theirs[n], old)}" for n in range(k, m)]
+                ahead = 1 + self.ahead
+                lines += [f"cell {n + ahead} {what}: {_first(theirs[n], old)}" for n in range(k, m)]
         return lines or ["only metadata of cells, such as tags, differ"]
 
     @property
@@ -206,7 +244,7 @@ class Pair:
     def texts(self, keep: str = "") -> tuple[str, str]:
         """Both files as they are committed."""
         chosen = self.theirs if keep == "ipynb" and self.edited else self.mine
-        return both(chosen.cells, self.mine.metadata)
+        return both(chosen.cells, self.mine.metadata, _name(self.source))
 
 
 def _first(cell: tuple, known: Iterable[str] = ()) -> str:
@@ -215,8 +253,12 @@ def _first(cell: tuple, known: Iterable[str] = ()) -> str:
     return f"{next((line for line in lines if line not in known), lines[0])[:70]!r}"
 
 
+def _name(source: Path) -> str:
+    return source.relative_to(CHAPTERS).with_suffix("").as_posix()
+
+
 def _to_keep(side: str, source: Path) -> str:
-    name = source.relative_to(CHAPTERS).with_suffix("").as_posix()
+    name = _name(source)
     return f'to keep the {side}: make pairs KEEP={side} PAGES="{name}"'
 
 
@@ -241,8 +283,12 @@ def follow(pages: Iterable[Path]) -> dict[Path, str]:
             continue
         if pair.edited:
             faults[source] = pair.complaint
-        elif not pair.in_step:
-            _write(source.with_suffix(".ipynb"), pair.texts()[1])
+            continue
+        text, notebook = pair.texts()
+        if pair.spilled:
+            _write(source, text)
+        if not pair.in_step:
+            _write(source.with_suffix(".ipynb"), notebook)
     return faults
 
 
@@ -260,7 +306,7 @@ def bring_into_step(source: Path, keep: str = "") -> None:
     except ValueError:
         if keep != "md":
             raise
-        pair = Pair(source, jupytext.reads(source.read_text(encoding="utf-8"), FORMAT), None, "")
+        pair = Pair(source, jupytext.reads(source.read_text(encoding="utf-8"), FORMAT), None)
     if pair.edited and not keep:
         raise ValueError(pair.complaint)
     text, notebook = pair.texts(keep)
@@ -282,7 +328,7 @@ def main() -> int:
         return 1
     status = 0
     for source in sources():
-        if names and source.relative_to(CHAPTERS).with_suffix("").as_posix() not in names:
+        if names and _name(source) not in names:
             continue
         try:
             bring_into_step(source, keep)

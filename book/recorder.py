@@ -21,7 +21,7 @@ from nbformat import NotebookNode
 from nbformat.v4 import output_from_msg
 from nbval.plugin import IPyNbCell, IPyNbFile
 
-from book import execute, stale, yardstick
+from book import execute, first, stale, yardstick
 from helpers import chapters, claims
 
 ENVIRONMENT = {
@@ -151,6 +151,13 @@ def pytest_configure(config) -> None:
     config.cache_of_runs = execute.open_cache(config.option.record)
 
 
+def pytest_collection_modifyitems(items: list[IPyNbCell]) -> None:
+    """Leave out the first cells, which the pages do not have."""
+    items[:] = [item for item in items if not first.is_it(item.cell)]
+    for item in items:
+        item.cell_num -= first.is_it(item.parent.nb.cells[0])
+
+
 def page_of(item: IPyNbCell) -> Path:
     """The chapter to whose notebook a cell belongs."""
     return Path(item.path).with_suffix(".md")
@@ -250,7 +257,7 @@ def pytest_runtest_teardown(item: IPyNbCell, nextitem):
         reply = file.kernel.kc.kernel_info(reply=True, timeout=PATIENCE)
         language = reply["content"]["language_info"]
     result = yield
-    code = [cell for cell in file.nb.cells if cell.cell_type == "code"]
+    code = [c for c in file.nb.cells if c.cell_type == "code" and not first.is_it(c)]
     whole = len(file.heard) == len(code)
     stale.forget()
     if whole and stale.fingerprint(page_of(item)) != file.state:

@@ -5,6 +5,16 @@ import os
 import re
 import sys
 from collections.abc import Callable
+from pathlib import Path
+
+CONFIG = Path(__file__).resolve().parent.parent / "_config.yml"
+
+
+def repository() -> str:
+    """The address of the book's repository, from `_config.yml`; '' where it has none."""
+    import yaml  # a build with nothing to do needs no YAML
+
+    return yaml.safe_load(CONFIG.read_text(encoding="utf-8"))["repository"]["url"] or ""
 
 
 def pages() -> list[str]:

@@ -60,7 +60,6 @@ def claim(
         ValueError: no bar or several, an empty range, a reason or a control that is missing or
             superfluous, or a measurement that is not one finite number.
     """
-    title = paper(key)["title"]
     where = f"claim({key!r})"
     bar = _bar(where, at_least, at_most, between)
     value = _finite(where, "measured", measured)
@@ -74,21 +73,10 @@ def claim(
         raise ValueError(f"{where}: a control goes with a claim that holds")
     if asks not in ASKS:
         raise ValueError(f"{where}: asks={asks!r}; it is 'paper' or 'ours'")
-    record = {
-        "key": key,
-        "title": title,
-        "says": says,
-        "measured": value,
-        **bar,
-        "controls": controls,
-        "rivals": rivals,
-        "asks": asks,
-        "holds": passes(bar, value),
-        "reproduces": reproduces,
-        "because": because,
-        "seed": book_seed(),
-        "anchor": f"claim-{key}-{zlib.crc32(says.encode()):08x}",
-    }
+    record = {"key": key, "title": paper(key)["title"], "says": says, "measured": value, **bar}
+    record |= {"controls": controls, "rivals": rivals, "asks": asks, "holds": passes(bar, value)}
+    record |= {"reproduces": reproduces, "because": because, "seed": book_seed()}
+    record["anchor"] = f"claim-{key}-{zlib.crc32(says.encode()):08x}"
     text = f"{key}: {says} Measured {value:.3g}, bar: {bar_text(record)}."
     bundle = {"text/html": _box(record), "text/plain": text}
     display(bundle, metadata={METADATA: record}, raw=True)
@@ -176,9 +164,7 @@ def _bar(where: str, at_least, at_most, between) -> dict[str, float | None]:
     low, high = between or (at_least, at_most)
     low, high = (b if b is None else _finite(where, "the bar", b) for b in (low, high))
     if between and not low <= high:
-        raise ValueError(
-            f"{where}: between=({low}, {high}) is empty; the smaller number comes first"
-        )
+        raise ValueError(f"{where}: between=({low}, {high}) is empty; the smaller comes first")
     return {"low": low, "high": high}
 
 
@@ -206,14 +192,12 @@ def _box(record: dict) -> str:
     title = html.escape(record["title"])
     if row.get("verified"):
         title = f'<a href="https://arxiv.org/abs/{row["arxiv"]}">{title}</a>'
+    rivals = [(r["name"], f"{r['measured']:.3g}, {bar_text(r)}") for r in record["rivals"]]
     facts = [
         ("Measured", f"{record['measured']:.3g}, {distance(record)}"),
         ("Bar", bar_text(record)),
         *(("Control", f"{html.escape(name)}: {value:.3g}") for name, value in record["controls"]),
-        *(
-            ("Rival", f"{html.escape(r['name'])}: {r['measured']:.3g}, {bar_text(r)}")
-            for r in record["rivals"]
-        ),
+        *(("Rival", f"{html.escape(name)}: {found}") for name, found in rivals),
         *([("Why", html.escape(record["because"]))] if record["because"] else []),
         ("Asked by", ASKS[record["asks"]]),
         ("Paper", title),

@@ -1,5 +1,7 @@
 """Sliders in three lives: widgets on a live kernel, recorded frames on a page, one in a PDF."""
 
+import asyncio
+import contextlib
 import html
 import inspect
 import itertools
@@ -17,7 +19,7 @@ from helpers.runtime import recording
 
 METADATA = "runnable-papers-explore"
 BUDGET = 96
-SLOW = 0.2
+SLOW, PAUSE, AHEAD = 0.2, 0.03, (1, -1, 2, -2, 3)  # seconds; seconds; steps
 
 
 def explore(**knobs_given) -> Callable:
@@ -51,6 +53,8 @@ def explore(**knobs_given) -> Callable:
 
 class Explorer:
     """A drawing function with its knobs, and the frames drawn so far."""
+
+    _task: asyncio.Task | None = None
 
     def __init__(self, draw: Callable, given: dict) -> None:
         self.draw = draw
@@ -115,35 +119,50 @@ class Explorer:
         markup = (
             f'<figure class="explore" id="{self.name}">'
             f'<div class="explore-frame" role="img" aria-label="{alt}">{first}</div>'
-            f"{script * bool(shown)}"
-            f"<figcaption>{html.escape(self.caption)}</figcaption></figure>"
+            f"{script * bool(shown)}<figcaption>{html.escape(self.caption)}</figcaption></figure>"
         )
-        self.summary = {
-            "name": self.name,
-            "knobs": {knob.name: knob.addresses for knob in self.knobs},
-            "settings": len(markups),
-            "frames": len(set(markups)),
-            "format": self.kind,
-            "bytes": frames.weight(markup),
-            "errors": self.errors,
-        }
+        self.summary = {"name": self.name, "knobs": {k.name: k.addresses for k in self.knobs}}
+        self.summary |= {"settings": len(markups), "frames": len(set(markups))}
+        self.summary |= {"format": self.kind, "bytes": frames.weight(markup), "errors": self.errors}
         return markup
 
     def _live(self) -> dict:
         """Widgets over the memo of frames; a slow figure is redrawn on release only."""
-        started = time.perf_counter()
-        self.picture = ipywidgets.HTML(self.frame(self.start))
-        fast = time.perf_counter() - started < SLOW
-        self.controls = {knob.name: knob.widget(continuous=fast) for knob in self.knobs}
-        status = ipywidgets.Label("")
+        self.controls = {knob.name: knob.widget() for knob in self.knobs}
+        self.picture, status = ipywidgets.HTML(self.frame(self.start)), ipywidgets.Label("")
 
-        def redraw(_change) -> None:
-            status.value = "drawing …"
-            self.picture.value = self.frame({n: c.value for n, c in self.controls.items()})
+        def redraw(_change=None) -> None:
+            here, status.value = {n: c.value for n, c in self.controls.items()}, "drawing …"
+            self.picture.value = self._timed(here)
             status.value = ""
+            with contextlib.suppress(RuntimeError):  # outside of a kernel nothing idles
+                loop = asyncio.get_running_loop()
+                if self._task:
+                    self._task.cancel()
+                self._task = loop.create_task(self._draw_ahead(here))
 
         for control in self.controls.values():
             control.observe(redraw, names="value")
+        redraw()
         row = ipywidgets.HBox([*self.controls.values(), status], layout={"flex_flow": "row wrap"})
         caption = ipywidgets.HTML(f"<em>{html.escape(self.caption)}</em>")
         return ipywidgets.VBox([row, self.picture, caption])._repr_mimebundle_()
+
+    def _timed(self, setting: dict) -> str:
+        """A frame; sliders follow a drag as long as new ones come fast."""
+        began, known = time.perf_counter(), len(self._drawn)
+        markup = self.frame(setting)
+        if len(self._drawn) > known:
+            for control in self.controls.values():
+                control.continuous_update = time.perf_counter() - began < SLOW
+        return markup
+
+    async def _draw_ahead(self, here: dict) -> None:
+        """Draw the settings nearest to this one while the kernel idles, until a control moves."""
+        known, at = -1, {knob.name: knob.values.index(here[knob.name]) for knob in self.knobs}
+        for step, knob in itertools.product(AHEAD, self.knobs):
+            if 0 <= at[knob.name] + step < len(knob.values):
+                if len(self._drawn) > known:
+                    await asyncio.sleep(PAUSE)
+                known = len(self._drawn)
+                self._timed(here | {knob.name: knob.values[at[knob.name] + step]})

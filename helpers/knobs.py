@@ -86,8 +86,8 @@ class Knob(knob):
         parts = ("name", "kind", "start", "label", "symbol", "plays", "addresses", "labels")
         return {part: getattr(self, part) for part in parts}
 
-    def widget(self, continuous: bool) -> ipywidgets.Widget:
-        """The live control; `continuous` redraws while a slider moves, not only on release."""
+    def widget(self) -> ipywidgets.Widget:
+        """The live control."""
         common = {"value": self.default, "description": self.title}
         common["style"] = {"description_width": "initial"}
         if self.kind == "checkbox":
@@ -98,7 +98,7 @@ class Knob(knob):
         common["layout"] = {"width": "auto", "min_width": "26rem"}
         if self.kind == "menu":
             return ipywidgets.Dropdown(**common)
-        return ipywidgets.SelectionSlider(**common, continuous_update=continuous)
+        return ipywidgets.SelectionSlider(**common)
 
 
 def _plain(value, digits: int) -> str:

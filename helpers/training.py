@@ -14,10 +14,7 @@ OPTIMIZERS = {
     "adam": torch.optim.Adam,
     "sgd": torch.optim.SGD,
     "lbfgs": partial(
-        torch.optim.LBFGS,
-        tolerance_grad=0.0,
-        tolerance_change=0.0,
-        line_search_fn="strong_wolfe",
+        torch.optim.LBFGS, tolerance_grad=0.0, tolerance_change=0.0, line_search_fn="strong_wolfe"
     ),
 }
 

@@ -143,7 +143,7 @@ GOOD = {"measured": 1.0, "at_least": 0.5, "control": ("nothing", 0.0)}
         ({"measured": math.inf}, "finite"),
         ({"measured": "much"}, "must be one number"),
         ({"measured": torch.ones(2)}, "must be one number"),
-        ({"at_least": None, "between": (2, 1)}, "smaller number comes first"),
+        ({"at_least": None, "between": (2, 1)}, "the smaller comes first"),
         (
             {"at_least": 2, "reproduces": False, "control": ()},
             "because=.* goes with reproduces=False",

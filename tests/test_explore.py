@@ -1,15 +1,17 @@
 """Sliders: knobs, frames, the three lives, errors."""
 
 import ast
+import asyncio
 import json
 import math
 import re
 
 import matplotlib.pyplot as plt
 import pytest
+import torch
 
 from book import execute
-from helpers import COLORS, chapters, explore, explorer, frames, knob, knobs
+from helpers import COLORS, chapters, explore, explorer, frames, knob, knobs, live
 from helpers.explorer import Explorer
 
 
@@ -72,7 +74,7 @@ def test_live_widgets_are_of_the_same_kinds():
 
     long = "a label in many words, all of which must be readable"
     given = {"a": [0, 1], "b": knob((0, 9), long, symbol="β"), "c": list("pqrst"), "d": False}
-    made = [k.widget(continuous=True) for k in knobs.read(draw, given)]
+    made = [k.widget() for k in knobs.read(draw, given)]
     kinds = [type(widget).__name__ for widget in made]
     assert kinds == ["ToggleButtons", "SelectionSlider", "Dropdown", "Checkbox"]
     assert made[1].description == f"{long} β"
@@ -260,6 +262,70 @@ def test_the_live_life_remembers_what_it_drew(shown, monkeypatch):
     live.controls["power"].value = 2
     live.controls["power"].value = 3
     assert drawn == [3]
+
+
+def live_figure(monkeypatch):
+    """A figure of two knobs on a live kernel; the settings that it draws, one by one."""
+    monkeypatch.delenv("BOOK_RECORD", raising=False)
+    drawn = []
+
+    def counted(power=2, colour="red"):
+        """Counts its drawings."""
+        drawn.append((power, colour))
+        curve(power)
+
+    explore(power=(1, 9), colour=["red", "blue"])(counted)
+    return counted.explorer, drawn
+
+
+def test_the_nearest_settings_are_drawn_while_the_kernel_idles(shown, monkeypatch):
+    """So that the next step of a slider shows a frame that is there."""
+
+    async def kernel():
+        live, drawn = live_figure(monkeypatch)
+        await live._task
+        near = drawn[1:]
+        assert set(near[:3]) == {(1, "red"), (3, "red"), (2, "blue")} and len(near) == 5
+        live.controls["power"].value = 8
+        before = live._task
+        live.controls["power"].value = 3
+        with pytest.raises(asyncio.CancelledError):
+            await before
+        await live._task
+        assert len(drawn) == len(set(drawn)) and (9, "red") not in drawn
+        assert {(4, "red"), (2, "red"), (3, "blue"), (5, "red")} <= set(drawn)
+
+    asyncio.run(kernel())
+
+
+def test_a_live_figure_s_next_settings_are_drawn_ahead_too(shown, monkeypatch):
+    monkeypatch.delenv("BOOK_RECORD", raising=False)
+
+    async def kernel():
+        @live(height=knob((0.0, 1.0), "height"), width=knob((0.0, 1.0), "width"))
+        def line(height=0.5, width=0.5):
+            """A line."""
+            _, ax = plt.subplots()
+            ax.plot([0, 1], torch.stack([height, width]))
+            ax.set(xlim=(0, 1), ylim=(0, 1))
+
+        figure = line.live
+        await figure._task
+        before = len(figure._drawn)
+        figure.controls["height"].value = figure.knobs[0].values[figure.knobs[0].start + 1]
+        assert len(figure._drawn) == before > 9
+
+    asyncio.run(kernel())
+
+
+@pytest.mark.parametrize(("slow", "follows"), [(1e9, True), (0.0, False)])
+def test_a_slider_follows_a_drag_where_frames_come_fast(shown, monkeypatch, slow, follows):
+    """The first frame, which loads fonts and tries formats, does not decide it."""
+    monkeypatch.setattr(explorer, "SLOW", slow)
+    live, _ = live_figure(monkeypatch)
+    assert live.controls["power"].continuous_update
+    live.controls["power"].value = 3
+    assert live.controls["power"].continuous_update == follows
 
 
 def test_a_plain_figure_needs_no_knobs(shown):

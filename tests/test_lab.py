@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -24,18 +25,25 @@ PAIR = ("chapters/kan/symbols.md", "chapters/kan/symbols.ipynb")
 
 @pytest.fixture
 def lab(tmp_path):
+    with serving(tmp_path) as address:
+        yield address
+
+
+@contextlib.contextmanager
+def serving(folder: Path) -> Iterator[str]:
     """JupyterLab over a copy of the chapters, so that saving changes nothing here."""
-    shutil.copytree(ROOT / "chapters", tmp_path / "chapters")
-    shutil.copy(ROOT / "pyproject.toml", tmp_path)
-    settings = tmp_path / "settings" / "@jupyterlab" / "notebook-extension"
+    shutil.copytree(ROOT / "chapters", folder / "chapters")
+    shutil.copy(ROOT / "pyproject.toml", folder)
+    settings = folder / "settings" / "@jupyterlab" / "notebook-extension"
     settings.mkdir(parents=True)
     (settings / "tracker.jupyterlab-settings").write_text('{"windowingMode": "none"}')
     environment = {k: v for k, v in os.environ.items() if k != "BOOK_RECORD"}
-    environment |= {"JUPYTER_CONFIG_DIR": str(tmp_path / "config"), "HOME": str(tmp_path)}
-    environment["JUPYTERLAB_SETTINGS_DIR"] = str(tmp_path / "settings")
+    environment |= {"JUPYTER_CONFIG_DIR": str(folder / "config"), "HOME": str(folder)}
+    environment["JUPYTERLAB_SETTINGS_DIR"] = str(folder / "settings")
     command = [Path(sys.executable).parent / "jupyter", "lab", "--no-browser", "--allow-root"]
-    command += [f"--IdentityProvider.token={TOKEN}", "--ServerApp.port=0", str(tmp_path)]
-    log = tmp_path / "lab.log"
+    command += ["--ServerApp.contents_manager_class=book.lab.Contents"]  # as `make lab` does
+    command += [f"--IdentityProvider.token={TOKEN}", "--ServerApp.port=0", str(folder)]
+    log = folder / "lab.log"
     with log.open("w") as stream:
         server = subprocess.Popen(command, stdout=stream, stderr=stream, env=environment)
         try:
@@ -147,6 +155,8 @@ def test_opening_running_and_saving_is_no_edit(browser, lab, tmp_path, monkeypat
     page = opened(browser, lab, PAIR[1])
     text, notebook = (tmp_path / file for file in PAIR)
     before = notebook.stat().st_mtime_ns
+    for way in ("arxiv.org/abs/", ".ipynb"):  # citations and links to chapters open something
+        page.locator(f".jp-MarkdownCell a[href*='{way}']").first.wait_for(state="attached")
     page.locator(".jp-CodeCell .jp-InputArea").first.click()
     run(page, "Run Selected Cell")
     page.locator(".jp-InputPrompt", has_text="[1]").first.wait_for()

@@ -5,8 +5,10 @@ import re
 import shutil
 import subprocess
 
+import jupytext
 import nbformat
 import pytest
+from nbformat import NotebookNode
 
 from book import execute, pairs
 
@@ -36,7 +38,7 @@ def test_jupyterlab_folds_plumbing_and_solutions():
     ]
     text, notebook = pairs.both(list(map(nbformat.v4.new_code_cell, code)), {})
     cells = nbformat.reads(notebook, 4).cells
-    folded = [cell.metadata.get("jupyter", {}).get("source_hidden", False) for cell in cells]
+    folded = [cell.metadata.get("jupyter", {}).get("source_hidden", False) for cell in cells[1:]]
     assert folded == [True, False, True, False] and "source_hidden" not in text
 
 
@@ -84,7 +86,7 @@ class TestMakePairs:
         before = self.ipynb.read_bytes()
         assert pairs.main() == 1
         said = capsys.readouterr().err
-        assert "cell 1 differs: '# My Kolmogorov-Arnold" in said
+        assert "cell 2 differs: '# My Kolmogorov-Arnold" in said
         assert "KEEP=ipynb" in said and "KEEP=md" in said
         assert len(pairs.follow([self.md])) == 1 and self.ipynb.read_bytes() == before
         monkeypatch.setenv("KEEP", "ipynb")
@@ -97,7 +99,7 @@ class TestMakePairs:
 
     def test_a_deleted_cell_is_named(self):
         notebook = json.loads(self.ipynb.read_text(encoding="utf-8"))
-        del notebook["cells"][0]
+        del notebook["cells"][1]
         self.ipynb.write_text(json.dumps(notebook), encoding="utf-8")
         assert pairs.Pair.read(self.md).edited == [
             "the .ipynb lacks: '# Kolmogorov-Arnold networks'"
@@ -128,11 +130,48 @@ class TestMakePairs:
 
     def test_what_jupytext_leaves_out_is_no_edit(self):
         notebook = nbformat.read(self.ipynb, 4)
-        notebook.cells[0].source += "\n\n"
-        notebook.cells[1].metadata |= {"scrolled": True, "collapsed": False}
+        notebook.cells[1].source += "\n\n"
+        notebook.cells[2].metadata |= {"scrolled": True, "collapsed": False}
         notebook.cells.append(nbformat.v4.new_markdown_cell(""))
         nbformat.write(notebook, self.ipynb)
         assert pairs.main() == 0 and pairs.committed(self.md)
+
+    def test_the_first_cell_is_no_edit(self):
+        """Changed, run, deleted, or saved into the .md by another editor, it is as it was."""
+        notebook = nbformat.read(self.ipynb, 4)
+        notebook.cells[0].source += "\nx = 1"
+        notebook.cells[0].execution_count = 1
+        before = self.md.read_bytes()
+        for cells in (notebook.cells, notebook.cells[1:]):
+            nbformat.write(NotebookNode(notebook | {"cells": cells}), self.ipynb)
+            assert pairs.Pair.read(self.md).edited == []
+            assert pairs.main() == 0 and pairs.committed(self.md)
+        self.md.write_text(jupytext.writes(notebook, pairs.FORMAT, config=pairs.CONFIG))
+        assert "find_the_book" in self.md.read_text() and pairs.follow([self.md]) == {}
+        assert self.md.read_bytes() == before and pairs.committed(self.md)
+
+    def test_an_edit_of_plain_markdown_is_kept(self, monkeypatch):
+        change(self.ipynb, "For every continuous", "For any continuous")
+        change(self.ipynb, "(Kolmogorov-Arnold representation)", "(Arnold)")
+        (line,) = pairs.Pair.read(self.md).edited
+        assert line.startswith("cell 6 differs: ")
+        before = self.md.read_text(encoding="utf-8").splitlines()
+        monkeypatch.setenv("KEEP", "ipynb")
+        assert pairs.main() == 0 and pairs.committed(self.md)
+        after = self.md.read_text(encoding="utf-8").splitlines()
+        changed = [new for old, new in zip(before, after, strict=True) if new != old]
+        assert changed[0] == "```{prf:theorem} Arnold" and len(changed) == 2
+
+    def test_a_form_that_an_edit_broke_is_named(self, capsys):
+        change(self.ipynb, "<!-- end -->", "")
+        assert pairs.main() == 1
+        assert "cell 2 has <!-- admonition" in capsys.readouterr().err
+
+    def test_another_page_s_new_title_is_no_edit(self, monkeypatch):
+        titles = {"kan/symbols": "Another title"}
+        monkeypatch.setattr(pairs.plain, "book", lambda: (titles, pairs.plain.labels("", "")))
+        assert not pairs.committed(self.md) and pairs.Pair.read(self.md).edited == []
+        assert pairs.main() == 0 and "[Another title](kan/symbols.ipynb" in self.ipynb.read_text()
 
     def test_front_matter_is_kept(self):
         change(self.md, "kernelspec:", "myst:\n  substitutions:\n    key: value\nkernelspec:")
@@ -147,7 +186,7 @@ class TestMakePairs:
 
     def test_outputs_and_versions_are_taken_out(self):
         notebook = nbformat.read(self.ipynb, 4)
-        code = next(cell for cell in notebook.cells if cell.cell_type == "code")
+        code = next(cell for cell in notebook.cells[1:] if cell.cell_type == "code")
         code.outputs = [nbformat.v4.new_output("stream", text="3")]
         code.execution_count, code.metadata["trusted"] = 7, True
         notebook.metadata["language_info"] = {"name": "python", "version": "3.99"}

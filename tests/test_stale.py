@@ -177,7 +177,8 @@ def house(book):
     """The book of two pages as a repository that can execute them."""
     for folder in ("book", "helpers"):
         shutil.copytree(ROOT / folder, book / folder, dirs_exist_ok=True)
-    shutil.copy(ROOT / "pyproject.toml", book)
+    for name in ("pyproject.toml", "_config.yml"):
+        shutil.copy(ROOT / name, book)
     toc = "format: jb-book\nroot: chapters/lender\nchapters: [file: chapters/borrower]\n"
     (book / "_toc.yml").write_text(toc)
     return book

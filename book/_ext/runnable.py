@@ -6,6 +6,7 @@ import re
 import zlib
 from pathlib import Path
 
+import address
 import around
 import decks
 import evidence
@@ -117,7 +118,7 @@ def setup(app: Sphinx) -> dict:
     for name in ("live", "livefig"):
         app.add_js_file(f"{name}.js", loading_method="defer", priority=150)
     app.add_js_file("form.js", loading_method="defer")
-    for part in (frames_apart, setting, notes, around, decks, printed):
+    for part in (address, frames_apart, setting, notes, around, decks, printed):
         part.setup(app)
     app.connect("env-get-outdated", pages_to_read)
     app.connect("doctree-read", fill_chapter_box)

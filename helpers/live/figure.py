@@ -167,9 +167,12 @@ class LiveFigure(explorer.Explorer):
 
     def frame(self, setting: dict) -> str:
         """Markup of the figure at a setting of its knobs, for widgets on a live kernel."""
-        knobs = {n: torch.tensor(float(v), dtype=torch.float64) for n, v in setting.items()}
-        self.first = self.run(self.inputs | knobs).figure
-        return frames.svg(self.first)
+        where = str(setting)
+        if where not in self._drawn:
+            knobs = {n: torch.tensor(float(v), dtype=torch.float64) for n, v in setting.items()}
+            self.first = self.run(self.inputs | knobs).figure
+            self._drawn[where] = frames.svg(self.first)
+        return self._drawn[where]
 
 
 def size(value: Tensor) -> Tensor:
