@@ -5,6 +5,7 @@ import asyncio
 import json
 import math
 import re
+from concurrent.futures import ThreadPoolExecutor
 
 import matplotlib.pyplot as plt
 import pytest
@@ -278,6 +279,12 @@ def live_figure(monkeypatch):
     return counted.explorer, drawn
 
 
+def on_its_own_loop(coroutine) -> None:
+    """Run it in a thread: a browser test before may have left a loop running in this one."""
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(asyncio.run, coroutine).result()
+
+
 def test_the_nearest_settings_are_drawn_while_the_kernel_idles(shown, monkeypatch):
     """So that the next step of a slider shows a frame that is there."""
 
@@ -295,7 +302,7 @@ def test_the_nearest_settings_are_drawn_while_the_kernel_idles(shown, monkeypatc
         assert len(drawn) == len(set(drawn)) and (9, "red") not in drawn
         assert {(4, "red"), (2, "red"), (3, "blue"), (5, "red")} <= set(drawn)
 
-    asyncio.run(kernel())
+    on_its_own_loop(kernel())
 
 
 def test_a_live_figure_s_next_settings_are_drawn_ahead_too(shown, monkeypatch):
@@ -315,7 +322,7 @@ def test_a_live_figure_s_next_settings_are_drawn_ahead_too(shown, monkeypatch):
         figure.controls["height"].value = figure.knobs[0].values[figure.knobs[0].start + 1]
         assert len(figure._drawn) == before > 9
 
-    asyncio.run(kernel())
+    on_its_own_loop(kernel())
 
 
 @pytest.mark.parametrize(("slow", "follows"), [(1e9, True), (0.0, False)])
