@@ -277,25 +277,6 @@ def test_kernel_regression_goes_through_its_points():
     assert torch.allclose(page.regress(K, K[:2], targets, ridge), expected)
 
 
-def test_a_turned_readout_has_the_sum_as_its_first_output():
-    model, x = ntk.ntk_mlp([6, 7, 4]), inputs(3, 6)
-    first, total = page.turned(model)(x)[:, 0], page.SumOfLogits(model)(x)[:, 0]
-    assert torch.allclose(first.abs(), total.abs())
-    assert torch.allclose(page.turned(model)(x).norm(dim=1), model(x).norm(dim=1))
-
-
-def test_both_regressions_are_those_of_the_whole_kernels():
-    model, x, z = ntk.ntk_mlp([6, 9, 3]), inputs(4, 6), inputs(2, 6, stream=5)
-    targets = inputs(4, 3, stream=6)
-    full, small = page.two_regressions(model, x, targets, z)
-    K = ntk.naive_ntk(model, x, x).reshape(12, 12)
-    K_test = ntk.naive_ntk(model, z, x).reshape(6, 12)
-    expected = page.regress(K, K_test, targets.reshape(12)).view(2, 3)
-    assert torch.allclose(full, expected)
-    kernels = page.pseudo_ntk(model, x), page.pseudo_ntk(model, z, x)
-    assert torch.allclose(small, page.regress(*kernels, targets))
-
-
 @pytest.mark.parametrize("end", ["flattened", "pooled"])
 @pytest.mark.parametrize("depth", [1, 2])
 @pytest.mark.parametrize("setting", [0, 1])
@@ -349,7 +330,7 @@ def test_results_live_where_the_inputs_live(device, dtype):
     model = ntk.ntk_mlp([3, 5, 2], **layer)
     small = page.pseudo_ntk(model, x)
     results = [
-        *(small, page.empirical_ntk(model, x), page.turned(model)(x)),
+        *(small, page.empirical_ntk(model, x)),
         page.empirical_ntk(convolution.to(device, dtype), square),
         page.regress(small, small, y[:, None]),
     ]
