@@ -234,3 +234,14 @@ def test_shares_wrong_are_means_over_points_and_label_draws():
     signs[2, :, 8:10] *= -1  # the second rate, two draws of eight at all points
     got = deep.shares_wrong(signs, t)
     assert got.tolist() == [[0.0, 0.0], [0.25, 0.0], [0.0, 0.25]]
+
+
+def test_the_vote_of_neighbours_is_scikit_learn_s():
+    rng = seeded(79).numpy
+    (x, t, _), (x_test, _, _) = (deep.plane_points(n, 0.0, rng) for n in (50, 120))
+    y = torch.stack([deep.with_wrong_labels(t, p, rng) for p in (0.1, 0.3)], 1)
+    for k in (1, 3, 7):
+        got = deep.neighbour_vote(x_test @ x.T, y, k)
+        for column in range(2):
+            wanted = KNeighborsClassifier(k).fit(x, y[:, column]).predict(x_test)
+            np.testing.assert_array_equal(got[:, column].numpy(), wanted)
