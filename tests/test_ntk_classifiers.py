@@ -54,6 +54,18 @@ def test_kernels_at_the_ends_of_the_interval():
     assert rho[0].item() == pytest.approx(1.0)
 
 
+def test_a_training_point_recognises_itself_at_any_depth():
+    """Coefficients whose floating-point sum is not exactly 1."""
+    one = torch.ones(1, dtype=torch.float64)
+    for c in ((0.0, 0.1, 0.2, 0.7), deep.pole_activation(2.7), (0.3, 0.2, 0.1, 0.4)):
+        b = sum(k * part for k, part in enumerate(c))
+        for L in (20, 150):
+            log_sigma, rho = deep.kernels_at_depth(c, one, [L])[L]
+            assert log_sigma.item() == 0
+            wanted = (b ** (L + 1) - 1) / (b - 1)
+            assert rho.item() == pytest.approx(wanted, rel=1e-9)
+
+
 def test_kernels_keep_the_precision_and_refuse_what_they_cannot_use():
     z = torch.tensor([0.2, 0.95])
     log_sigma, rho = deep.kernels_at_depth(deep.POLE, z, [10])[10]
@@ -245,3 +257,20 @@ def test_the_vote_of_neighbours_is_scikit_learn_s():
         for column in range(2):
             wanted = KNeighborsClassifier(k).fit(x, y[:, column]).predict(x_test)
             np.testing.assert_array_equal(got[:, column].numpy(), wanted)
+
+
+def test_the_plateau_counts_the_neighbours_beyond_300_by_their_mean():
+    """Arrivals 1, 2, ..., 300, the first 8 labels wrong: -0.09, and 3.39 from the others."""
+
+    class Fixed:
+        def exponential(self, size):
+            return np.ones(size)
+
+        def random(self, shape):
+            return np.broadcast_to(np.arange(shape[1]) >= 8, shape).astype(float)
+
+    powers = np.arange(1, 301) ** -1.1
+    known = powers.sum() - 2 * powers[:8].sum()
+    assert known < 0 < known + 0.6 * 300**-0.1 / 0.1
+    assert deep.plateau(1.1, 0.2, Fixed(), draws=2) == 0
+    assert deep.plateau(4.0, 0.2, Fixed(), draws=2) == 1
