@@ -319,7 +319,7 @@ SOUGHT = {
     "displacement convexity": "convex/particles#two-straight-lines-between-measures",
     "NNGP": "ntk#the-infinite-network-in-three-lines",
     "lazy regime": "ntk#why-width-freezes-the-kernel",
-    "benign overfitting": "ntk/classifiers#benign-overfitting-the-question",
+    "benign overfitting": "ntk/benign#the-question",
     "surrogate gradient": "ntk/discrete#the-surrogate-s-kernel",
     "graphon": "ntk/structures#from-sums-to-integrals",
     "random features": "ntk/samples#a-neuron-as-a-scalar-product",
