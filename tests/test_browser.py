@@ -322,7 +322,7 @@ SOUGHT = {
     "benign overfitting": "ntk/benign#the-question",
     "surrogate gradient": "ntk/discrete#the-surrogate-s-kernel",
     "graphon": "ntk/structures#from-sums-to-integrals",
-    "random features": "ntk/samples#a-neuron-as-a-scalar-product",
+    "random features": "ntk/bundles#a-neuron-as-a-scalar-product",
 }
 
 
