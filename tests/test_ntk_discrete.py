@@ -46,7 +46,9 @@ def test_expectations_are_those_of_quadrature(a, b):
     e = discrete.softness(a)
     product = discrete.arcsine(tr, ((t1 + e) * (t2 + e)).sqrt())
     slopes = discrete.slope_product(t1, tr, t2, a, b)
-    assert [product.item(), slopes.item()] == pytest.approx(by_quadrature(q1, r, q2, a, b), abs=1e-5)
+    assert [product.item(), slopes.item()] == pytest.approx(
+        by_quadrature(q1, r, q2, a, b), abs=1e-5
+    )
 
 
 def test_softness_is_a_variance_and_refuses_what_is_no_sharpness():
