@@ -63,10 +63,10 @@ def _address(log: Path, server: subprocess.Popen) -> str:
 
 
 def opened(browser, lab: str, address: str) -> Page:
-    """A page of JupyterLab with one notebook open."""
+    """A page of JupyterLab with one notebook open, and no other of an earlier page."""
     page = browser.new_page(viewport={"width": 1400, "height": 1000})
     page.set_default_timeout(PATIENCE_MS)
-    page.goto(f"{lab}/tree/{address}?token={TOKEN}")
+    page.goto(f"{lab}/tree/{address}?reset&token={TOKEN}")
     page.locator(".jp-Notebook .jp-CodeCell").first.wait_for()
     return page
 

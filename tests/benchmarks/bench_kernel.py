@@ -1,6 +1,6 @@
 """How fast a slider answers in JupyterLab: from the key to the changed picture, kernel included.
 
-PAGES="kan ntk" in the environment chooses pages; all of them take half an hour.
+PAGES="kan ntk/features" in the environment chooses pages, otherwise it is the core ones.
 """
 
 import tempfile
@@ -44,7 +44,8 @@ def rows() -> list[dict]:
     if not chromium():
         progress("kernel: a Chromium is missing, for the speed of sliders in JupyterLab")
         return []
-    pages = execute.chosen(settings.pages())
+    cores = [p for p in execute.chosen([]) if "/" not in execute.name(p)]
+    pages = execute.chosen(settings.pages()) if settings.pages() else cores
     with sync_playwright() as play, tempfile.TemporaryDirectory() as folder:
         browser = play.chromium.launch(executable_path=chromium(), args=CHROMIUM_FLAGS)
         with serving(Path(folder)) as lab:

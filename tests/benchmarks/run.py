@@ -3,7 +3,8 @@
 Every module ``bench_*.py`` of this folder has a function ``rows() -> list[dict]``; a row has a
 task, both sides in words, the ratio of their times (peer over ours), the least that will do
 (None where either side may win) and the optional peer that it needs. Where that peer is missing,
-its rows of an earlier run are kept, with their date.
+its rows of an earlier run are kept, with their date. ``python -m tests.benchmarks.run ntk kan``
+runs two modules; each module's rows are written when it ends.
 """
 
 import json
@@ -25,22 +26,38 @@ COLUMNS = ("task", "ours", "peer")
 
 
 def main() -> int:
-    """Run all benchmarks; 1 if a ratio is below its target."""
-    former = json.loads(REPORT.read_text(encoding="utf-8"))["rows"] if REPORT.exists() else []
-    today = datetime.now(UTC).date().isoformat()
-    rows = [row | {"date": today} for name in modules() for row in measure(name)]
-    rows += not_measured(former, rows)
-    report = {"conditions": conditions(), "rows": rows}
+    """Run the benchmarks that the command names, or all; 1 if a ratio is below its target."""
+    asked = [f"bench_{name}" for name in sys.argv[1:]] or modules()
+    if unknown := set(asked) - set(modules()):
+        sys.exit(f"no such benchmark: {', '.join(sorted(unknown))}; there are {modules()}")
+    for name in asked:
+        write(name, measure(name))
+    report = read()
+    print(report["conditions"], table(report["rows"]), sep="\n\n")
+    return 0 if all(met(row) for row in report["rows"]) else 1
+
+
+def read() -> dict:
+    """The report of earlier runs."""
+    return json.loads(REPORT.read_text(encoding="utf-8")) if REPORT.exists() else {"rows": []}
+
+
+def write(module: str, rows: list[dict]) -> None:
+    """Put a module's new rows in the place of its former ones; nobody's work waits for the rest.
+
+    Former rows whose optional peer was missing in this run stay.
+    """
+    marks = {"module": module, "date": datetime.now(UTC).date().isoformat()}
+    present = {row["needs"] for row in rows}
+    kept = [
+        row
+        for row in read()["rows"]
+        if row["module"] != module or (row["needs"] and row["needs"] not in present)
+    ]
+    every = sorted(kept + [row | marks for row in rows], key=lambda row: row["module"])
+    report = {"conditions": conditions(), "rows": every}
     text = json.dumps(report, indent=1, sort_keys=True, ensure_ascii=False)
     REPORT.write_text(text + "\n", encoding="utf-8")
-    print(report["conditions"], table(rows), sep="\n\n")
-    return 0 if all(met(row) for row in rows) else 1
-
-
-def not_measured(former: list[dict], rows: list[dict]) -> list[dict]:
-    """Those of the former rows whose optional peer was missing in this run."""
-    present = {row["needs"] for row in rows}
-    return [row for row in former if row.get("needs") and row["needs"] not in present]
 
 
 def modules() -> list[str]:

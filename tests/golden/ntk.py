@@ -21,6 +21,9 @@ are float64. Keys of ntk.npz:
     relu_nngp_self          (5, 2, 6, 6): [depth - 1, setting] is k(x1, x1)
     relu_ntk_cross, relu_ntk_self
     erf_nngp_cross, erf_nngp_self, erf_ntk_cross, erf_ntk_self    the same with 3 depths
+    images1 (3, 2, 4, 5), images2 (2, 2, 4, 5)    images, channels first
+    flattened, pooled       (2, 2, 2, 3, 2): [kernel, depth - 1, setting] of the nets with
+                            circular 3 x 3 convolutions, Flatten or GlobalAvgPool, a readout
     versions                strings such as "jax 0.4.25"
 
 All entries are exact to rounding except the diagonals of relu_ntk_self, where the angle between an
@@ -63,6 +66,23 @@ def values(activation: Callable, deepest: int, x1: np.ndarray, x2: np.ndarray | 
     return np.moveaxis(np.array(found), 2, 0)
 
 
+def convolutions(end: Callable, depth: int, W_std: float, b_std: float) -> Callable:
+    """The kernel of `depth` circular 3 x 3 convolutions with ReLU, an end, and a readout."""
+    layer = stax.Conv(WIDTH, (3, 3), padding="CIRCULAR", W_std=W_std, b_std=b_std)
+    hidden = [layer, stax.Relu()] * depth
+    return stax.serial(*hidden, end(), stax.Dense(1, W_std, b_std))[2]
+
+
+def convolutional(end: Callable, x1: np.ndarray, x2: np.ndarray) -> np.ndarray:
+    """Both kernels of images with channels first: (kernel, depth, setting, row, column)."""
+    last = [np.moveaxis(x, 1, 3) for x in (x1, x2)]
+    found = [
+        [convolutions(end, depth, *setting)(*last, KERNELS) for setting in SETTINGS]
+        for depth in (1, 2)
+    ]
+    return np.moveaxis(np.array(found), 2, 0)
+
+
 def main() -> None:
     jax.config.update("jax_enable_x64", True)
     draw = np.random.default_rng(0)
@@ -72,6 +92,10 @@ def main() -> None:
         for pair, other in (("cross", x2), ("self", None)):
             for name, array in zip(KERNELS, values(activation, deepest, x1, other)):
                 arrays[f"{network}_{name}_{pair}"] = array
+    images = draw.standard_normal((3, 2, 4, 5)), draw.standard_normal((2, 2, 4, 5))
+    arrays |= {"images1": images[0], "images2": images[1]}
+    for name, end in (("flattened", stax.Flatten), ("pooled", stax.GlobalAvgPool)):
+        arrays[name] = convolutional(end, *images)
     if any(array.dtype != np.float64 for array in arrays.values()):
         raise TypeError("an array is not float64")
     versions = [f"Python {python_version()}", *(f"{name} {version(name)}" for name in PACKAGES)]
