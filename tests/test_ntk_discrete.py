@@ -207,7 +207,7 @@ def test_a_run_is_descent_for_four_slowest_scales_in_small_steps():
     assert run.t == pytest.approx(4 / rates.min())
     again = discrete.Networks(2, [2, 40, 1], discrete.Surrogate(b=1.5), seeded(97).torch)
     torch.testing.assert_close(run.f0, again.evaluate(x)[..., 0])
-    eta = 0.5 / rates.max()
+    eta = 1 / rates.max()
     again.descend(x, y[:, None], eta, round(run.t / eta))
     everywhere = discrete.plane(discrete.DIRECTIONS)
     torch.testing.assert_close(run.trained, again.evaluate(everywhere)[..., 0])
@@ -225,19 +225,25 @@ def test_forecasts_end_at_the_interpolant_from_the_start_that_is_asked_for():
         np.testing.assert_allclose(got, wanted, atol=1e-6)
 
 
-def test_distances_are_rms_over_the_range_of_the_data():
+def test_distances_are_in_units_of_the_nearest_other_curve():
     x, y = discrete.circle_task()
     zero = torch.zeros(40, 8).double()
     signs = torch.tensor([1.0, -1.0]).double().repeat_interleave(10).repeat(2)[:, None]
     trained = 0.5 + 0.2 * signs.expand(40, 91)
-    run = discrete.Ensemble(zero, 0 * trained, trained, 0.0)
-    found = discrete.distances(run, x, y, {"nothing": discrete.surrogate_ntk(1.0)})
-    extent = float(y.max() - y.min())
-    assert found["nothing"] == pytest.approx(0.5 / extent)
+    run = discrete.Ensemble(zero, 0 * trained, trained, 0.7)
+    kernels = {"own": lambda p, q: 0 * p @ q.T, "other": discrete.surrogate_ntk(1.0)}
+    found = discrete.distances(run, x, y, kernels)
+    other = discrete.forecast(run, x, y, kernels["other"], start=0)[0]
+    wave = discrete.wave(discrete.DIRECTIONS)
+    unit = min(np.sqrt(np.mean(curve.numpy() ** 2)) for curve in (other, wave))
     tens = math.sqrt((0.7**2 + 0.3**2 + 0.7**2) / 3)
-    assert found["means of ten"] == pytest.approx(tens / extent)
-    gap = 0.5 - discrete.wave(discrete.DIRECTIONS)
-    assert found["the wave"] == pytest.approx(gap.square().mean().sqrt().item() / extent)
+    for name, value in (
+        ("own", 0.5),
+        ("means of ten", tens),
+        ("other", np.sqrt(np.mean((0.5 - other.numpy()) ** 2))),
+        ("the wave", np.sqrt(np.mean((0.5 - wave.numpy()) ** 2))),
+    ):
+        assert found[name] == pytest.approx(value / unit)
 
 
 def test_signs_see_directions_only():
