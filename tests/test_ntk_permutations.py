@@ -47,7 +47,7 @@ def test_strings_of_three_bits():
 def test_moments_are_those_of_linear_algebra(k, s):
     on, weights, v = conditioned(k, s)
     h = torch.tensor(on.sum(1))
-    mean_on, mean_off, variance = (part.numpy() for part in permutations.moments(k, h, s))
+    mean_on, mean_off, variance = (part.numpy() for part in permutations.string_moments(k, h, s))
     np.testing.assert_allclose(
         np.where(on, mean_on[:, None], mean_off[:, None]), weights, atol=1e-6
     )
@@ -57,21 +57,21 @@ def test_moments_are_those_of_linear_algebra(k, s):
 def test_signs_of_the_mean_are_the_answer():
     for k in (2, 3, 17, 200):
         for s in (0.0, 0.5, 1.0):
-            on, off, v = permutations.moments(k, torch.arange(2, k + 1), s)
+            on, off, v = permutations.string_moments(k, torch.arange(2, k + 1), s)
             assert (on > 0).all() and (off < 0).all() and (v > 0).all()
-            first = permutations.moments(k, torch.tensor(1), s)
+            first = permutations.string_moments(k, torch.tensor(1), s)
             assert [part.item() for part in first] == pytest.approx([1, 0, 0], abs=1e-12)
 
 
 def test_halfway_is_between_zero_and_the_smallest_mean_on_a_one():
-    on, _, _ = permutations.moments(6, torch.arange(1, 7), 0.3)
+    on, _, _ = permutations.string_moments(6, torch.arange(1, 7), 0.3)
     assert permutations.halfway(6, 0.3) == pytest.approx(on.min().item() / 2)
 
 
 @pytest.mark.parametrize("cut", [0.0, 0.1])
 def test_share_is_that_of_draws(cut):
     k, h, M, s = 6, 3, 9, 0.6
-    on, off, v = (part.item() for part in permutations.moments(k, torch.tensor(h), s))
+    on, off, v = (part.item() for part in permutations.string_moments(k, torch.tensor(h), s))
     noise = np.random.default_rng(99).normal(size=(40_000, M, k)).mean(1) * math.sqrt(v)
     mean = np.array([on] * h + [off] * (k - h))
     right = ((noise + mean > cut) == ([True] * h + [False] * (k - h))).all(1).mean()
@@ -98,7 +98,7 @@ def test_trained_networks_fit_the_bits_and_have_the_formula_s_noise(s):
     x = permutations.bit_strings(4)
     x = x[(x > 0).sum(1) == 3]
     out = networks.evaluate(x)
-    on, off, v = permutations.moments(4, torch.tensor(3), s)
+    on, off, v = permutations.string_moments(4, torch.tensor(3), s)
     wanted = torch.where(x[:, order] > 0, on, off)
     assert (out.mean(0) - wanted).abs().max() < 5 * math.sqrt(v / 300)
     assert out.var(0).mean().item() == pytest.approx(v.item(), rel=0.15)
@@ -124,7 +124,7 @@ def test_bound_by_weight_is_the_union_bound_written_out():
     got = permutations.by_weight(k, h, failure=0.2)
     failing, M = 0.0, got.max().item()
     for i, ones in enumerate(range(2, k + 1)):
-        on, off, v = (part.item() for part in permutations.moments(k, torch.tensor(ones)))
+        on, off, v = (part.item() for part in permutations.string_moments(k, torch.tensor(ones)))
         margin = on if ones == k else min(on, -off)
         p = 0.2 / (k**2 * math.comb(k, ones))
         assert got[i].item() == pytest.approx(v / margin**2 * norm.ppf(p) ** 2, rel=1e-8)
@@ -134,7 +134,7 @@ def test_bound_by_weight_is_the_union_bound_written_out():
 
 def test_crude_bound_takes_the_worst_of_everything():
     k = 7
-    on, off, v = permutations.moments(k, torch.arange(2, k + 1))
+    on, off, v = permutations.string_moments(k, torch.arange(2, k + 1))
     worst = min(on.min().item(), -off[:-1].max().item())
     wanted = v.max().item() / worst**2 * norm.ppf(0.1 / (k * 2**k)) ** 2
     assert permutations.crude(k) == pytest.approx(wanted, rel=1e-8)
