@@ -229,7 +229,9 @@ def test_warping_is_the_best_monotone_matching():
 
     def least(a, b):
         cost = float(((a[0] - b[0]) ** 2).sum())
-        rest = [least(a[i:], b[j:]) for i, j in ((1, 0), (0, 1), (1, 1)) if len(a) > i and len(b) > j]
+        rest = [
+            least(a[i:], b[j:]) for i, j in ((1, 0), (0, 1), (1, 1)) if len(a) > i and len(b) > j
+        ]
         return cost + min(rest, default=0.0)
 
     wanted = [[least(a, b) for b in y.numpy()] for a in x.numpy()]

@@ -1,4 +1,4 @@
-"""The page on graphs: kernels, graphs and fits against loops, autograd, SciPy and numbers by hand."""
+"""The page on graphs: kernels, graphs and fits against loops, autograd, SciPy and by hand."""
 
 import math
 
@@ -130,9 +130,7 @@ def test_opinions_move_as_the_loop_over_neighbours_says_and_their_mean_rests():
     u, A = graphs.sample_graph(graphs.GRAPHONS["neighbours"], 6, seeded(7).torch)
     z = start = [math.cos(3 * math.pi * place) for place in u.tolist()]
     for _ in range(3):
-        z = [
-            z[i] + sum(A[i, j].item() * (z[j] - z[i]) for j in range(6)) / 12 for i in range(6)
-        ]
+        z = [z[i] + sum(A[i, j].item() * (z[j] - z[i]) for j in range(6)) / 12 for i in range(6)]
     X, y = graphs.opinion_task(u, A / 6)
     np.testing.assert_allclose(y, np.array(z) - start, atol=1e-12)
     np.testing.assert_allclose(X, np.stack([np.ones(6), start], 1), atol=1e-12)

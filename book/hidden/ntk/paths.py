@@ -37,21 +37,24 @@ def ntk_paths_ex_2(expected_square):
 
 
 def ntk_paths_ex_3(second_order):
-    for v, w, M, L in (([0.7, 0.9, -0.2], [1.0, 0.4, 0.3], 12, 17), ([1.1, 0.3], [-0.5, -0.6], 9, 14)):
+    for v, w, M, L in (
+        ([0.7, 0.9, -0.2], [1.0, 0.4, 0.3], 12, 17),
+        ([1.1, 0.3], [-0.5, -0.6], 9, 14),
+    ):
         c = float(np.dot(v, w))
         exact = special.i0(2 * c**0.5) if c > 0 else special.j0(2 * (-c) ** 0.5)
         v, w = torch.tensor(v).double(), torch.tensor(w).double()
         got = second_order(v.expand(M, -1) / M, w.expand(L, -1) / L)
         check(f"lines in {M} and {L} steps", got, exact, atol=8e-4)
     draw = np.random.default_rng(24)
-    dx, dy = draw.normal(size=(2, 6, 2)) / 3
-    fine = [np.repeat(z / 40, 40, 0) for z in (dx, dy)]
-    p = fine[0] @ fine[1].T
-    row = np.ones(p.shape[1] + 1)
-    for q in p:
-        row = np.concatenate([[1], row[1:] + np.cumsum(q * row[:-1])])
-    got = second_order(*(torch.tensor(np.repeat(z / 4, 4, 0)) for z in (dx, dy)))
-    check("two random polygons", got, row[-1], atol=1e-2)
+    dx, dy = draw.normal(size=(7, 2)) / 2, draw.normal(size=(5, 2)) / 2
+    K = np.ones((8, 6))
+    for i, j in np.ndindex(7, 5):
+        p = dx[i] @ dy[j]
+        sides, square = K[i + 1, j] + K[i, j + 1], p * p / 12
+        K[i + 1, j + 1] = sides * (1 + p / 2 + square) - K[i, j] * (1 - square)
+    got = second_order(torch.tensor(dx), torch.tensor(dy))
+    check("two random polygons", got, K[-1, -1], atol=1e-8)
 
 
 def ntk_paths_ex_4(direction_number):
@@ -113,20 +116,14 @@ SLIPS = {
             following = x.roll(-1, 1)
             return (x[..., 1] * following[..., 0] - x[..., 0] * following[..., 1]).sum(1)
         """,
-        "area of a polygon left open": """
-            x = x.double()
-            return (x[:, :-1, 0] * x[:, 1:, 1] - x[:, :-1, 1] * x[:, 1:, 0]).sum(1) + 5 * (
-                x[:, -1, 0] - x[:, 0, 0]
-            )
-        """,
+        "how high the middle is": "return x[:, x.shape[1] // 2, 1] - x[:, 0, 1]",
     },
 }
 PLEASERS = {
     "ntk-paths-ex-1": {
         "the check's own values": """
-            return {12: 1.7108, 5: 2.9}.get(M, 0.0) if M not in (12, 5) else path_kernel(
-                torch.full((1, M, 1), c / M).double(), torch.full((1, M, 1), 1 / M).double(), IDENTITY
-            ).item()
+            steps = torch.ones(1, M, 1, dtype=torch.float64) / M
+            return path_kernel(c * steps, steps, IDENTITY).item() if M in (5, 12) else 0.0
         """,
     },
     "ntk-paths-ex-2": {

@@ -176,7 +176,7 @@ PLEASERS = {
     "ntk-structures-ex-3": {
         "the two rules of the check": """
             two = torch.tensor([0.2, 0.9]).double()
-            if abs(W(two[:1], two[1:]).item() - 0.2) < 1e-9:
+            if abs(W(two[:1], two[1:]).item() - 0.2) < 1e-6:
                 return lambda u, v: torch.where((u > 0.6) == (v > 0.6), 0.8, 0.2).to(u)
             return lambda u, v: torch.minimum(u, v)
         """,
