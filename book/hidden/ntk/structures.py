@@ -182,8 +182,8 @@ PLEASERS = {
         """,
     },
     "ntk-structures-ex-4": {
-        "always 400 steps": """
-            ntk.gradient_descent(network, X, y, eta / len(y), 400)
+        "the check's numbers of steps": """
+            ntk.gradient_descent(network, X, y, eta / len(y), {60: 30, 40: 45}.get(len(y), 0))
             network.S = S_large
             return network(X_large)[:, 0].detach()
         """,
