@@ -209,9 +209,9 @@ def test_largest_factor_does_not_care_which_is_larger():
     assert graphs.largest_factor(q, p) == pytest.approx(4)
 
 
-def test_graphs_side_by_side_have_no_edges_between_them():
+def test_graphs_joined_graphs_have_no_edges_between_them():
     rules = [graphs.GRAPHONS[name] for name in ("communities", "seniority")]
-    S, X, y, truth = graphs.side_by_side(*rules, (200, 300), seeded(12).torch)
+    S, X, y, truth = graphs.joined_graphs(*rules, (200, 300), seeded(12).torch)
     assert (S[:200, 200:] == 0).all() and (S[200:, :200] == 0).all()
     assert set(S[:200, :200].unique().tolist()) == {0, 1 / 200}
     assert set(S[200:, 200:].unique().tolist()) == {0, 1 / 300}
