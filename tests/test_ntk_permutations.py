@@ -68,7 +68,7 @@ def test_halfway_is_between_zero_and_the_smallest_mean_on_a_one():
     assert permutations.halfway(6, 0.3) == pytest.approx(on.min().item() / 2)
 
 
-@pytest.mark.parametrize("cut", [0.0, 0.1])
+@pytest.mark.parametrize("cut", [0.0, 0.1, 0.45])
 def test_share_is_that_of_draws(cut):
     k, h, M, s = 6, 3, 9, 0.6
     on, off, v = (part.item() for part in permutations.string_moments(k, torch.tensor(h), s))
