@@ -27,7 +27,7 @@ def kan_bases_ex_1(with_unit_weight):
 def kan_bases_ex_2(degree_needed):
     for a, d, error in ((0.6, 0.3, 1e-5), (-0.9, 0.15, 2e-3), (1.3, 0.0, 1e-7)):
         # the sum of an ellipse's half-axes from the distances to its foci
-        z, far = complex(a, d), 0.0
+        z = complex(a, d)
         far = (abs(z - 1) + abs(z + 1)) / 2
         rho = far + np.sqrt(far**2 - 1)
         n = degree_needed(a, d, error)
@@ -84,7 +84,9 @@ SLIPS = {
             rho = max(abs(z + s), abs(z - s))
             return math.floor(-math.log(error) / math.log(rho))
         """,
-        "the distance as rho": "return math.ceil(-math.log(error) / math.log(1 + abs(complex(a, d))))",
+        "the distance as rho": """
+            return math.ceil(-math.log(error) / math.log(1 + abs(complex(a, d))))
+        """,
         "a circle": "return math.ceil(-math.log(error) / math.log(1 + d))",
     },
     "kan-bases-ex-3": {
@@ -129,7 +131,7 @@ PLEASERS = {
         """,
     },
     "kan-bases-ex-3": {
-        "the check's bumps": "return [1, 3] if y[60] > y[20] and y[60] > 1 else [0, 4]",
+        "the check's bumps": "return [1, 3] if y[80] > y[40] else [0, 4]",
     },
     "kan-bases-ex-4": {
         "the check's two kinks": """

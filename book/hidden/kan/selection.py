@@ -15,7 +15,10 @@ check = reload(telling).check
 
 def kan_selection_ex_1(least_price_gates):
     for norms in (np.array([0.3, 1.9, 0.8]), np.array([2.6, 0.4, 0.9, 1.4])):
-        cost = lambda logits: (norms / (np.exp(logits) / np.exp(logits).sum())).sum()  # noqa: B023
+
+        def cost(logits, norms=norms):
+            return (norms * np.exp(logits).sum() / np.exp(logits)).sum()
+
         found = np.exp(minimize(cost, np.zeros(len(norms)), tol=1e-12).x)
         check(f"gates for {norms}", least_price_gates(norms), found / found.sum(), atol=1e-4)
 
@@ -46,9 +49,7 @@ def kan_selection_ex_3(saving):
 
 def kan_selection_ex_4(two_numbers):
     for seed, d in ((63, 7), (64, 12)):
-        x, y = make_gaussian_quantiles(
-            n_samples=1500, n_features=d, n_classes=3, random_state=seed
-        )
+        x, y = make_gaussian_quantiles(n_samples=1500, n_features=d, n_classes=3, random_state=seed)
         got = np.asarray(two_numbers(x[:400].copy()))
         check("a point's numbers depend on it alone", got, np.asarray(two_numbers(x))[:400])
         z = np.asarray(two_numbers(x))
@@ -79,13 +80,13 @@ SLIPS = {
                 errors[choice] = np.square(A[:n] @ c - y[:n]).sum()
             return min(errors, key=errors.get)
         """,
-        "judged on all samples": """
+        "the edges in the wrong order": """
             errors = {}
             for choice in itertools.product(range(4), repeat=features.shape[1]):
-                own = [features[:, j, m] for j, m in enumerate(choice)]
+                own = [features[:, j, m] for j, m in enumerate(reversed(choice))]
                 A = np.hstack([np.ones((len(y), 1)), *own])
-                c = np.linalg.lstsq(A, y, rcond=None)[0]
-                errors[choice] = np.square(A[:n] @ c - y[:n]).sum()
+                c = np.linalg.lstsq(A[:n], y[:n], rcond=None)[0]
+                errors[choice] = np.square(A[n:] @ c - y[n:]).sum()
             return min(errors, key=errors.get)
         """,
         "the worst choice": """
