@@ -142,6 +142,7 @@ def test_errors_are_means_of_squares_at_the_samples():
     y = torch.ones(50).double()
     assert torch.allclose(bases.mse(bases.xnet, theta, x, y), torch.ones(2).double())
     assert torch.allclose(bases.mse(bases.xnet, theta, x, 3 * y)[1], torch.tensor(1.0).double())
+    assert torch.allclose(bases.mse(bases.xnet, theta, x, 5 * y)[1], torch.tensor(9.0).double())
     r, J = bases.residuals(bases.xnet, x, y)(theta)
     assert torch.allclose(r[1], torch.ones(50).double()) and J.shape == (2, 50, 6)
 
@@ -151,6 +152,19 @@ def test_training_finds_a_neuron_and_keeps_the_better_range():
     y = bases.xnet(torch.tensor([[1.0, -0.2, 0.1, 0.05, 0.3, 0.5]]).double(), x)[0][0]
     theta = bases.trained(bases.xnet, 1, x, y, seeded(23).torch, R=5)
     assert bases.mse(bases.xnet, theta, x, y).median() < 1e-12
+
+
+def test_the_range_with_the_lower_median_training_error_counts():
+    x = bases.samples(60)
+    y, rng, both = x.abs(), seeded(24).torch, []
+    for least in (0.1, 0.01):
+        theta = bases.starts(bases.xnet, 2, 3, least, rng)
+        evaluate = bases.residuals(bases.xnet, x, y)
+        theta = bases.levenberg_marquardt(evaluate, theta, bases.STEPS)
+        both.append(bases.mse(bases.xnet, theta, x, y).median())
+    theta = bases.trained(bases.xnet, 2, x, y, seeded(24).torch, R=3)
+    assert torch.equal(bases.mse(bases.xnet, theta, x, y).median(), min(both))
+    assert both[0] != both[1]
 
 
 def test_an_edge_of_a_kan_has_its_splines_and_silu():
