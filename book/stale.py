@@ -10,6 +10,7 @@ import functools
 import hashlib
 import importlib.metadata
 import json
+import re
 import sys
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -29,6 +30,8 @@ EVERYTHING = "*"
 SHOWING = {"__init__", "atlas", "claims", "explorer", "frames", "knobs", "style", "telling"}
 # Which decorators make a figure has no part in what is measured.
 FIGURES = ('("explore(", "live(")', '"explore("')
+# Data sets that every page's hash holds; of the others in helpers/data.py those that it uses.
+SHIPPED = {"table", "camera"}
 KERNEL = frozenset({"ipykernel", "matplotlib_inline"})
 
 
@@ -42,10 +45,11 @@ def fingerprint(page: Path) -> str:
     code = [chapters.parsed(cell, page, line) for line, cell in chapters.code_cells(page)]
     seen = look(code)
     definitions, modules = used_definitions(seen.taken)
-    helpers, more = _helpers("live" in seen.names)
+    cells = [ast.unparse(tree) for tree in code]
+    helpers, more = _helpers("live" in seen.names, _data_of(*cells, *definitions))
     parts = {
         "page": page.relative_to(ROOT).as_posix(),
-        "cells": [ast.unparse(tree) for tree in code],
+        "cells": cells,
         "definitions": definitions,
         "helpers": helpers,
         "packages": packages(frozenset(seen.modules | modules | more | KERNEL)),
@@ -67,8 +71,8 @@ def measuring(page: Path) -> str:
     kept = ast.Module([node for tree in code for node in tree.body if not _shows(node)], [])
     definitions, _ = used_definitions(look([kept]).taken)
     files = [f for f in sorted((ROOT / "helpers").glob("*.py")) if f.stem not in SHOWING]
-    texts = (file.read_text(encoding="utf-8").replace(*FIGURES) for file in files)
-    helpers = [bare(ast.parse(text)) for text in texts]
+    used = _data_of(bare(kept), *definitions)
+    helpers = [bare(_helper(file, used, FIGURES)) for file in files]
     parts = [bare(kept), definitions, helpers]
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
@@ -246,14 +250,28 @@ def bare(node: ast.AST) -> str:
     return ast.unparse(copy)
 
 
+def _data_of(*code: str) -> frozenset[str]:
+    """The data sets that some code names."""
+    return frozenset(re.findall(r"\bdata\.(\w+)", "\n".join(code)))
+
+
+def _helper(file: Path, used: frozenset[str], change=("", "")) -> ast.Module:
+    """A helper, without data sets that are not used."""
+    tree = ast.parse(file.read_text(encoding="utf-8").replace(*change))
+    if file.name == "data.py":
+        names = used | SHIPPED
+        tree.body = [n for n in tree.body if not isinstance(n, ast.FunctionDef) or n.name in names]
+    return tree
+
+
 @functools.cache
-def _helpers(live: bool) -> tuple[list[str], set[str]]:
+def _helpers(live: bool, used: frozenset[str]) -> tuple[list[str], set[str]]:
     """The helpers' code as it runs, and the modules that they import; what writes live figures has
-    no part in a page without one.
+    no part in a page without one, nor has a data set that the page does not use.
     """
     folder = ROOT / "helpers"
     files = sorted(folder.rglob("*.py") if live else folder.glob("*.py"))
-    trees = [ast.parse(file.read_text(encoding="utf-8")) for file in files]
+    trees = [_helper(file, used) for file in files]
     return list(map(bare, trees)), look(trees).modules
 
 

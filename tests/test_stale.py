@@ -65,9 +65,10 @@ area(2)
 BORROWER = (
     HEAD
     + """```{code-cell} ipython3
-from helpers import chapter, claim
+from helpers import chapter, claim, data
 
 lender = chapter("lender")
+points = data.shells
 ```
 
 ```{code-cell} ipython3
@@ -79,6 +80,18 @@ claim("kan", "The area is six.", measured=lender.area(2), between=(5, 7),
 """
 )
 
+DATA = """def table():
+    return 1
+
+
+def shells():
+    return 3
+
+
+def other():
+    return 5
+"""
+
 
 @pytest.fixture
 def book(tmp_path, monkeypatch):
@@ -86,6 +99,7 @@ def book(tmp_path, monkeypatch):
     (tmp_path / "chapters").mkdir()
     (tmp_path / "helpers").mkdir()
     (tmp_path / "helpers" / "tool.py").write_text("import numpy\n\nX = 1  # one\n")
+    (tmp_path / "helpers" / "data.py").write_text(DATA)
     (tmp_path / "chapters" / "lender.md").write_text(LENDER)
     (tmp_path / "chapters" / "borrower.md").write_text(BORROWER)
     monkeypatch.setattr(stale, "ROOT", tmp_path)
@@ -129,6 +143,9 @@ LENT, OWN = "chapters/lender.md", "chapters/borrower.md"
         ("helpers/tool.py", "# one", "# two", (False, False)),
         ("helpers/tool.py", "X = 1", "X = 2", (True, True)),
         ("helpers/tool.py", "numpy", "scipy", (True, True)),
+        ("helpers/data.py", "return 1", "return 2", (True, True)),
+        ("helpers/data.py", "return 3", "return 4", (False, True)),
+        ("helpers/data.py", "return 5", "return 6", (False, False)),
     ],
 )
 def test_an_edit(book, file, old, new, stales):

@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pytest
 import torch
+from sklearn.linear_model import LogisticRegression
 from torch import nn
 
 from helpers import check, data, fit, seeded
@@ -103,6 +104,42 @@ def test_camera():
     assert image.shape == (32, 32) and 0 <= image.min() < 0.2 and 0.7 < image.max() <= 1
     with pytest.raises(ValueError, match="8 to 256"):
         data.camera(4)
+
+
+def test_shells_are_told_by_their_radius_and_by_no_plane():
+    split = data.shells(2000, 6, rng=seeded(3).numpy)
+    x, y, x_test, y_test = split
+    assert x.shape == (1400, 6) and x_test.shape == (600, 6) and x.dtype == torch.float32
+    assert x.mean(0).abs().max() < 1e-5 and (x.std(0, correction=0) - 1).abs().max() < 1e-5
+    assert (
+        torch.bincount(torch.cat([y, y_test])).diff().abs().max() <= 2
+        and y_test.dtype == torch.int64
+    )
+    radius = [x_test[y_test == k].norm(dim=1).mean() for k in range(3)]
+    assert radius[0] < radius[1] - 0.4 < radius[2] - 0.8
+    linear = LogisticRegression().fit(x, y).score(x_test, y_test)
+    assert abs(linear - 1 / 3) < 0.08, linear
+    with pytest.raises(ValueError, match=r"shells\(n=29\): three classes"):
+        data.shells(29, rng=seeded(3).numpy)
+
+
+def test_a_marked_pair_has_the_label_of_the_marked_digit():
+    digits = data.table("digits", rng=seeded(4).numpy)
+    pairs = data.marked_pair(300, 200, rng=seeded(4).numpy)
+    for (x, y), (images, labels) in ((pairs[:2], digits[:2]), (pairs[2:], digits[2:])):
+        assert x.shape[1] == 129 and set(x[:, -1].tolist()) == {-1, 1}
+        for row, label in zip(x[:50], y):
+            marked = row[:64] if row[-1] < 0 else row[64:128]
+            assert label in labels[(images == marked).all(1)]
+    assert len(pairs.y_train) == 300 and len(pairs.y_test) == 200
+    with pytest.raises(ValueError, match="n_test=0"):
+        data.marked_pair(5, 0, rng=seeded(4).numpy)
+
+
+def test_generated_data_follow_their_generator():
+    for draw in (data.shells, data.marked_pair):
+        one, same, other = (draw(90, rng=seeded(k).numpy) for k in (5, 5, 6))
+        assert torch.equal(one.x_test, same.x_test) and not torch.equal(one.x_test, other.x_test)
 
 
 def test_check_accepts_and_explains(capsys):
