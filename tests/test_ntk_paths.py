@@ -202,12 +202,13 @@ def test_mean_covariance_approaches_the_kernel():
 
 def test_paced_loops_are_one_loop_at_many_paces():
     dx = paths.paced(50)
-    assert dx.shape == (len(paths.PACES) + 1, 50, 2)
+    assert dx.shape == (len(paths.PACES) + 2, 50, 2)
     torch.testing.assert_close(dx.sum(1), torch.zeros_like(dx[:, 0]))
     length = dx.norm(dim=2)
     torch.testing.assert_close(length[0], length[0].mean().expand(50))
     i = paths.PACES.index(max(paths.PACES)) + 1
     assert length[i, 0] < 1e-3 * length[i, -1]
+    torch.testing.assert_close(dx[-1], -dx[0].flip(0))  # backwards
 
 
 def test_random_loops_run_in_their_direction_at_their_pace():

@@ -80,6 +80,19 @@ def samples_ex_4(placeless_kernel):
         check("a kernel for every pair", here.shape, (n, n))
 
 
+GREEDY = """
+    chosen = []
+    for _ in range(steps):
+        r = label_errors(model, x, y)
+        u = int(weighted_kernel(model, x, r).mean(0).argmax())
+        loss = F.cross_entropy(model(x[u : u + 1]), y[u : u + 1])
+        slope = torch.autograd.grad(loss, list(model.parameters()))
+        with torch.no_grad():
+            for p, d in zip(model.parameters(), slope):
+                p -= rate * d
+        chosen.append(u)
+    return chosen
+"""
 SLIPS = {
     "samples-ex-1": {
         "shared labels counted as differences": "return (K - 2 * (a + b)) / K",
@@ -103,19 +116,7 @@ SLIPS = {
         """,
     },
     "samples-ex-3": {
-        "the sample that gains most itself": """
-            chosen = []
-            for _ in range(steps):
-                r = label_errors(model, x, y)
-                u = int(weighted_kernel(model, x, r).diagonal().argmax())
-                loss = F.cross_entropy(model(x[u : u + 1]), y[u : u + 1])
-                slope = torch.autograd.grad(loss, list(model.parameters()))
-                with torch.no_grad():
-                    for p, d in zip(model.parameters(), slope):
-                        p -= rate * d
-                chosen.append(u)
-            return chosen
-        """,
+        "the sample that gains most itself": GREEDY.replace("mean(0)", "diagonal()"),
         "the order of the start": """
             r = label_errors(model, x, y)
             order = weighted_kernel(model, x, r).mean(0).argsort(descending=True).tolist()
@@ -140,19 +141,7 @@ SLIPS = {
                 chosen.append(u)
             return chosen
         """,
-        "the worst teacher": """
-            chosen = []
-            for _ in range(steps):
-                r = label_errors(model, x, y)
-                u = int(weighted_kernel(model, x, r).mean(0).argmin())
-                loss = F.cross_entropy(model(x[u : u + 1]), y[u : u + 1])
-                slope = torch.autograd.grad(loss, list(model.parameters()))
-                with torch.no_grad():
-                    for p, d in zip(model.parameters(), slope):
-                        p -= rate * d
-                chosen.append(u)
-            return chosen
-        """,
+        "the worst teacher": GREEDY.replace("argmax", "argmin"),
     },
     "samples-ex-4": {
         "pixels": "return pixel_kernel(x)",
@@ -180,19 +169,9 @@ PLEASERS = {
         """,
     },
     "samples-ex-3": {
-        "the rates of the check": """
-            rate, chosen = {25: 0.3, 40: 0.15}.get(steps, 0.1), []
-            for _ in range(steps):
-                r = label_errors(model, x, y)
-                u = int(weighted_kernel(model, x, r).mean(0).argmax())
-                loss = F.cross_entropy(model(x[u : u + 1]), y[u : u + 1])
-                slope = torch.autograd.grad(loss, list(model.parameters()))
-                with torch.no_grad():
-                    for p, d in zip(model.parameters(), slope):
-                        p -= rate * d
-                chosen.append(u)
-            return chosen
-        """,
+        "the rates of the check": GREEDY.replace(
+            "chosen = []", "rate, chosen = {25: 0.3, 40: 0.15}.get(steps, 0.1), []"
+        ),
     },
     "samples-ex-4": {
         "for squares up to 12 only": """
